@@ -1,0 +1,133 @@
+//! How a request is refused: stable codes, and faults that name the field, in the original's shape.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused, for programs. The text is stable; messages are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The request cannot be read at all: not UTF-8, a malformed path.
+    BadRequest,
+    /// The request can be read, but a field breaks a rule; `detail` names each.
+    Invalid,
+    /// There is no such route.
+    NotFound,
+    /// The route has no such method; `Allow` lists those it has.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The body has too many bytes.
+    BodyTooLarge,
+    /// The batch has too many entries.
+    TooManyEntries,
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// The body is compressed in a way that is not known.
+    UnsupportedEncoding,
+    /// The server has as much waiting as it may have. Try again after `retry_after`.
+    Overloaded,
+    /// The server is stopping. Try again after `retry_after`.
+    ShuttingDown,
+    /// The store could not take or give what was asked. Try again after `retry_after`.
+    StorageUnavailable,
+    /// A fault of the server; its log says which.
+    Internal,
+}
+
+/// The body of every refusal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ErrorBody {
+    /// Why, for programs.
+    pub error: ErrorCode,
+    /// Why, for people.
+    pub message: String,
+    /// What the original says in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
+    /// When to try again, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
+}
+
+/// The original's `detail`: a sentence, or a fault for each field.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Detail {
+    /// A sentence.
+    Text(&'static str),
+    /// A fault for each field.
+    Fields(Vec<FieldError>),
+}
+
+/// One step of the way to a faulty field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Location {
+    /// An object's key, or `body`, `query`, `path`.
+    Key(Cow<'static, str>),
+    /// An array's index, or a byte of the body.
+    Index(usize),
+}
+
+impl From<&'static str> for Location {
+    fn from(key: &'static str) -> Self {
+        Self::Key(Cow::Borrowed(key))
+    }
+}
+
+impl From<usize> for Location {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// The kind of fault, such as `missing` or `string_type`.
+    #[serde(rename = "type")]
+    pub kind: Cow<'static, str>,
+    /// The way to the field, such as `["body", "traces", 0, "timestamp"]`.
+    pub loc: Vec<Location>,
+    /// What was expected.
+    pub msg: String,
+}
+
+impl FieldError {
+    /// A fault of `kind` at `loc`; `msg` says what was expected.
+    #[must_use]
+    pub fn new(kind: &'static str, loc: Vec<Location>, msg: impl Into<String>) -> Self {
+        Self {
+            kind: Cow::Borrowed(kind),
+            loc,
+            msg: msg.into(),
+        }
+    }
+
+    /// One sentence for a list of faults: the first, and how many more.
+    #[must_use]
+    pub fn summary(faults: &[Self]) -> String {
+        match faults {
+            [] => "the request is not valid".to_owned(),
+            [only] => only.to_string(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        }
+    }
+}
+
+/// `body.traces[3].timestamp: …`
+impl fmt::Display for FieldError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, step) in self.loc.iter().enumerate() {
+            match step {
+                Location::Key(key) if depth == 0 => write!(formatter, "{key}")?,
+                Location::Key(key) => write!(formatter, ".{key}")?,
+                Location::Index(index) => write!(formatter, "[{index}]")?,
+            }
+        }
+        write!(formatter, ": {}", self.msg)
+    }
+}

@@ -1,0 +1,8 @@
+//! The JSON contract: what comes in, what goes out, and how it is refused. Plain data; HTTP is elsewhere.
+
+mod diagnose;
+pub mod error;
+pub mod ingest;
+pub mod live;
+pub mod read;
+pub(crate) mod scan;

@@ -1,0 +1,192 @@
+//! What queries answer: chains, lists of chains, the server's health; and an entry's JSON, written straight from a row.
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{EntryRef, TraceEntry};
+
+/// The answer to `GET /traces/{correlation_id}`, as a client reads it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ChainAnswer {
+    /// The chain that was asked for.
+    pub correlation_id: String,
+    /// Its entries, ordered by timestamp, ties by arrival.
+    pub traces: Vec<TraceEntry>,
+    /// How many entries there are.
+    pub count: u64,
+    /// Whether there is an enter and there are as many leaves as enters.
+    pub complete: bool,
+}
+
+/// The answer to `GET /correlations`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorrelationsAnswer {
+    /// The chains, the most recently active first.
+    pub correlations: Vec<CorrelationSummary>,
+    /// How many chains are listed.
+    pub count: u64,
+}
+
+/// One chain in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorrelationSummary {
+    /// The chain's id.
+    pub correlation_id: String,
+    /// Its entries.
+    pub trace_count: u64,
+    /// The earliest timestamp, Unix ms.
+    pub first_ts: f64,
+    /// The latest timestamp, Unix ms.
+    pub last_ts: f64,
+    /// From the earliest to the latest timestamp, in whole ms.
+    pub duration_ms: i64,
+    /// Who logged it, sorted.
+    pub sources: Vec<String>,
+    /// Whether there is an enter and there are as many leaves as enters. The original does not say, then it is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub complete: Option<bool>,
+}
+
+/// The answer to `GET /health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthAnswer {
+    /// `healthy`.
+    pub status: String,
+    /// `tracehub`.
+    pub service: String,
+    /// The database file.
+    pub db: String,
+    /// How long entries are kept, in hours.
+    pub retention_hours: u64,
+}
+
+/// The answer to `DELETE /cleanup`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanupAnswer {
+    /// Entries deleted because they were older than the retention.
+    pub deleted: u64,
+}
+
+/// Whether a chain is complete: at least one enter, and as many leaves as enters. The original's rule.
+#[must_use]
+pub fn is_complete(enters: u64, leaves: u64) -> bool {
+    enters > 0 && enters == leaves
+}
+
+/// Appends an entry's JSON object to `out`: the original's keys, in its order, without white space.
+pub fn write_entry(out: &mut Vec<u8>, entry: &EntryRef<'_>) {
+    write_text_field(out, b"{\"source_id\":", entry.source_id);
+    write_text_field(out, b",\"correlation_id\":", entry.correlation_id);
+    out.extend_from_slice(b",\"timestamp\":");
+    write_json(out, &entry.timestamp);
+    write_text_field(out, b",\"suffix\":", entry.suffix);
+    write_text_field(out, b",\"direction\":", entry.direction);
+    write_text_field(out, b",\"operation\":", entry.operation);
+    write_text_field(out, b",\"endpoint\":", entry.endpoint);
+    out.extend_from_slice(b",\"data\":");
+    out.extend_from_slice(entry.data.unwrap_or("null").as_bytes());
+    write_text_field(out, b",\"hostname\":", entry.hostname);
+    out.extend_from_slice(b",\"raw_line\":");
+    write_json(out, &entry.raw_line);
+    out.push(b'}');
+}
+
+/// Writes `/traces/{correlation_id}`'s body entry by entry, counting on the way.
+#[derive(Debug)]
+pub struct ChainWriter {
+    out: Vec<u8>,
+    count: u64,
+    enters: u64,
+    leaves: u64,
+}
+
+impl ChainWriter {
+    /// Starts the body for a chain.
+    #[must_use]
+    pub fn new(correlation_id: &str) -> Self {
+        let mut out = Vec::with_capacity(4096);
+        write_text_field(&mut out, b"{\"correlation_id\":", correlation_id);
+        out.extend_from_slice(b",\"traces\":[");
+        Self {
+            out,
+            count: 0,
+            enters: 0,
+            leaves: 0,
+        }
+    }
+
+    /// Adds the next entry.
+    pub fn push(&mut self, entry: &EntryRef<'_>) {
+        if self.count > 0 {
+            self.out.push(b',');
+        }
+        write_entry(&mut self.out, entry);
+        self.count += 1;
+        self.enters += u64::from(entry.is_enter());
+        self.leaves += u64::from(entry.is_leave());
+    }
+
+    /// Ends the body and gives it.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"],\"count\":");
+        write_json(&mut self.out, &self.count);
+        self.out.extend_from_slice(b",\"complete\":");
+        write_json(&mut self.out, &is_complete(self.enters, self.leaves));
+        self.out.push(b'}');
+        self.out
+    }
+}
+
+fn write_text_field(out: &mut Vec<u8>, key: &[u8], value: &str) {
+    out.extend_from_slice(key);
+    write_json(out, value);
+}
+
+fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // Writing strings, numbers and options of them into memory has no way to fail.
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_the_bytes_of_the_original() {
+        let entry = TraceEntry::builder("MA", "c\"1")
+            .timestamp(1_706_803_200_123.0)
+            .suffix("x7K")
+            .operation("REST")
+            .endpoint("/api/agents")
+            .data_json(r#"{"binding_id":"123"}"#)
+            .build()
+            .unwrap();
+        let mut out = Vec::new();
+        write_entry(&mut out, &entry.as_ref());
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"source_id":"MA","correlation_id":"c\"1","timestamp":1706803200123.0,"suffix":"x7K","direction":"->","operation":"REST","endpoint":"/api/agents","data":{"binding_id":"123"},"hostname":"unknown","raw_line":null}"#
+        );
+    }
+
+    #[test]
+    fn a_chain_is_complete_when_each_enter_has_its_leave() {
+        let body = |directions: &[&str]| {
+            let mut writer = ChainWriter::new("c1");
+            for direction in directions {
+                let entry = TraceEntry::builder("MA", "c1")
+                    .direction((*direction).into())
+                    .build()
+                    .unwrap();
+                writer.push(&entry.as_ref());
+            }
+            serde_json::from_slice::<ChainAnswer>(&writer.finish()).unwrap()
+        };
+        assert!(!body(&[]).complete);
+        assert!(!body(&["->"]).complete);
+        assert!(!body(&["<-"]).complete);
+        assert!(!body(&["->", "<-", "<-"]).complete);
+        let whole = body(&["->", "!", "<-"]);
+        assert!(whole.complete && whole.count == 3);
+    }
+}
