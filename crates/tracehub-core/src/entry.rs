@@ -137,7 +137,7 @@ pub enum Problem {
     LoneSurrogate,
 }
 
-impl<'a> EntryRef<'a> {
+impl EntryRef<'_> {
     /// Checks every rule that an entry must keep before it is stored.
     ///
     /// `data`, where present, must already be well-formed JSON.
@@ -146,28 +146,15 @@ impl<'a> EntryRef<'a> {
     /// The first field, in wire order, that breaks a rule.
     pub fn validate(&self) -> Result<(), InvalidEntry> {
         check("source_id", name(self.source_id))?;
-        check(
-            "correlation_id",
-            non_empty(self.correlation_id).and_then(|()| name(self.correlation_id)),
-        )?;
-        check(
-            "timestamp",
-            if self.timestamp.is_finite() {
-                Ok(())
-            } else {
-                Err(Problem::NotFinite)
-            },
-        )?;
+        check("correlation_id", non_empty(self.correlation_id).and_then(|()| name(self.correlation_id)))?;
+        check("timestamp", if self.timestamp.is_finite() { Ok(()) } else { Err(Problem::NotFinite) })?;
         check("suffix", name(self.suffix))?;
         check("direction", direction(self.direction))?;
         check("operation", name(self.operation))?;
         check("endpoint", text(self.endpoint, MAX_ENDPOINT_BYTES))?;
         check("data", self.data.map_or(Ok(()), data))?;
         check("hostname", name(self.hostname))?;
-        check(
-            "raw_line",
-            self.raw_line.map_or(Ok(()), |line| at_most(line, MAX_TEXT_BYTES)),
-        )
+        check("raw_line", self.raw_line.map_or(Ok(()), |line| at_most(line, MAX_TEXT_BYTES)))
     }
 
     /// Whether this entry is an enter (`->`).
@@ -192,23 +179,12 @@ fn non_empty(value: &str) -> Result<(), Problem> {
 }
 
 fn at_most(value: &str, limit: usize) -> Result<(), Problem> {
-    if value.len() <= limit {
-        Ok(())
-    } else {
-        Err(Problem::TooLong {
-            limit,
-            bytes: value.len(),
-        })
-    }
+    if value.len() <= limit { Ok(()) } else { Err(Problem::TooLong { limit, bytes: value.len() }) }
 }
 
 fn text(value: &str, limit: usize) -> Result<(), Problem> {
     at_most(value, limit)?;
-    if value.as_bytes().contains(&0) {
-        Err(Problem::Nul)
-    } else {
-        Ok(())
-    }
+    if value.as_bytes().contains(&0) { Err(Problem::Nul) } else { Ok(()) }
 }
 
 fn name(value: &str) -> Result<(), Problem> {
@@ -271,7 +247,6 @@ impl TraceEntry {
     /// assert_eq!(entry.endpoint(), "/api/orders");
     /// # Ok::<(), tracehub_core::InvalidEntry>(())
     /// ```
-    #[must_use]
     pub fn builder(source_id: impl Into<String>, correlation_id: impl Into<String>) -> TraceEntryBuilder {
         TraceEntryBuilder {
             entry: Self {
@@ -449,10 +424,8 @@ impl TraceEntryBuilder {
     pub fn build(self) -> Result<TraceEntry, InvalidEntry> {
         let Self { mut entry, data } = self;
         if let Some(json) = data {
-            let raw = RawValue::from_string(json).map_err(|_| InvalidEntry {
-                field: "data",
-                problem: Problem::NotAnObject,
-            })?;
+            let raw = RawValue::from_string(json)
+                .map_err(|_| InvalidEntry { field: "data", problem: Problem::NotAnObject })?;
             entry.data = Some(raw);
         }
         entry.as_ref().validate()?;
@@ -488,18 +461,10 @@ mod tests {
         let cases = [
             (TraceEntry::builder("MA", ""), "correlation_id", Problem::Empty),
             (TraceEntry::builder("MA", "a\0b"), "correlation_id", Problem::Nul),
-            (
-                TraceEntry::builder("x".repeat(257), "c"),
-                "source_id",
-                Problem::TooLong { limit: 256, bytes: 257 },
-            ),
+            (TraceEntry::builder("x".repeat(257), "c"), "source_id", Problem::TooLong { limit: 256, bytes: 257 }),
             (entry().timestamp(f64::NAN), "timestamp", Problem::NotFinite),
             (entry().direction(Direction::from("")), "direction", Problem::Empty),
-            (
-                entry().direction("a mark that is long".into()),
-                "direction",
-                Problem::TooLong { limit: 16, bytes: 19 },
-            ),
+            (entry().direction("a mark that is long".into()), "direction", Problem::TooLong { limit: 16, bytes: 19 }),
             (entry().data_json("[1]"), "data", Problem::NotAnObject),
             (entry().data_json("{"), "data", Problem::NotAnObject),
             (entry().data_json(r#"{"a":1e400}"#), "data", Problem::NumberOutOfRange),
@@ -516,9 +481,6 @@ mod tests {
             "x".repeat(300)
         );
         let entry: TraceEntry = serde_json::from_str(&json).unwrap();
-        assert_eq!(
-            (entry.hostname(), entry.data(), entry.correlation_id().len()),
-            ("unknown", None, 300)
-        );
+        assert_eq!((entry.hostname(), entry.data(), entry.correlation_id().len()), ("unknown", None, 300));
     }
 }

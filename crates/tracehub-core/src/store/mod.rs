@@ -1,1 +1,128 @@
-//! stub
+//! What a store promises. Handlers depend on this contract, never on the database behind it.
+//!
+//! A store has one writer and any number of readers. What the writer has returned is durable (as far as the store was
+//! opened to be) and every reader sees it. Entries are never changed, only added and, when they are old, deleted.
+
+mod error;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::error::{BoxError, StoreError};
+use crate::entry::EntryRef;
+use crate::wire::ingest::IngestBatch;
+use crate::wire::read::CorrelationSummary;
+
+/// An entry's place in the order of commits: positive, growing, never given twice. The event id of live streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntryId(pub i64);
+
+impl EntryId {
+    /// Before every entry.
+    pub const ZERO: Self = Self(0);
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What became of one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// For each entry of the batch, in its order: the id it was stored under, or none if it was a duplicate.
+    pub ids: Vec<Option<EntryId>>,
+}
+
+impl Receipt {
+    /// How many entries were new.
+    #[must_use]
+    pub fn inserted(&self) -> u64 {
+        self.ids.iter().filter(|id| id.is_some()).count() as u64
+    }
+
+    /// How many entries were stored already, or stood earlier in the batch.
+    #[must_use]
+    pub fn duplicates(&self) -> u64 {
+        self.ids.len() as u64 - self.inserted()
+    }
+}
+
+/// A step of deleting old entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    /// Entries deleted in this step.
+    pub entries: u64,
+    /// Whether entries that should go are left.
+    pub more: bool,
+}
+
+/// Which entries of a chain to give.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ChainFilter<'a> {
+    /// Only those of this source.
+    pub source_id: Option<&'a str>,
+    /// Only those with a timestamp after this, Unix ms.
+    pub since_timestamp: Option<f64>,
+}
+
+/// The side that writes. There is one; it is used by one thread.
+pub trait StoreWriter: Send {
+    /// Stores batches in one transaction, in order: after `Ok` all of it is stored, after `Err` nothing.
+    ///
+    /// An entry is a duplicate if one with the same correlation id, timestamp, suffix, source and direction is stored or
+    /// stood earlier in `batches`. `now` is the arrival time, in Unix seconds. The receipts are in the order of
+    /// `batches`.
+    ///
+    /// # Errors
+    /// The store could not take them; they may be given again.
+    fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError>;
+
+    /// Deletes entries that arrived before `cutoff` (Unix seconds), the oldest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The store could not; nothing was deleted in this step.
+    fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError>;
+}
+
+/// The side that reads, from any thread. Calls block.
+pub trait StoreReader: Send + Sync {
+    /// Gives the entries of a chain to `visit`, ordered by timestamp, ties by arrival. An unknown chain has none.
+    ///
+    /// # Errors
+    /// The store could not be read; `visit` may have seen a part.
+    fn chain(
+        &self,
+        correlation_id: &str,
+        filter: ChainFilter<'_>,
+        visit: &mut dyn FnMut(&EntryRef<'_>),
+    ) -> Result<(), StoreError>;
+
+    /// The ids of a chain's entries after `after`, in order of commit.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn chain_entry_ids(&self, correlation_id: &str, after: EntryId) -> Result<Vec<EntryId>, StoreError>;
+
+    /// Gives the entries of a chain with these ids to `visit`, in their order; those deleted meanwhile are passed over.
+    ///
+    /// # Errors
+    /// The store could not be read; `visit` may have seen a part.
+    fn entries(
+        &self,
+        correlation_id: &str,
+        ids: &[EntryId],
+        visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
+    ) -> Result<(), StoreError>;
+
+    /// The chains with the newest entries, the most recently active first, at most `limit`.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn correlations(&self, limit: u32) -> Result<Vec<CorrelationSummary>, StoreError>;
+}

@@ -53,13 +53,9 @@ fn syntax_fault(body: &str, shape: Shape, err: &serde_json::Error) -> FieldError
     FieldError::new("json_invalid", loc, format!("JSON decode error: {err}"))
 }
 
-/// The byte of `body` at a line and column, both counted from 1 as serde_json does.
+/// The byte of `body` at a line and column, both counted from 1 as `serde_json` does.
 fn offset_of(body: &str, line: usize, column: usize) -> usize {
-    let before: usize = body
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let before: usize = body.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (before + column.saturating_sub(1)).min(body.len())
 }
 
@@ -72,7 +68,6 @@ struct BatchPath {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-#[expect(clippy::struct_field_names, reason = "the names say that nothing reads them")]
 struct EntryPath {
     #[serde(rename = "source_id")]
     _source_id: IgnoredAny,
@@ -165,11 +160,7 @@ fn entry_faults(json: &str, at: &[Location], faults: &mut Vec<FieldError>) {
             raw_line: Some(&raw_line),
         };
         if let Err(err) = entry.validate() {
-            found.push(FieldError::new(
-                kind_of(err.problem),
-                look.loc(err.field),
-                format!("Input {}", err.problem),
-            ));
+            found.push(FieldError::new(kind_of(err.problem), look.loc(err.field), format!("Input {}", err.problem)));
         }
     }
     faults.append(&mut found);
@@ -213,20 +204,17 @@ impl<'a> Look<'_, 'a> {
             return String::new();
         };
         if !json.starts_with('"') {
-            found.push(FieldError::new(
-                "string_type",
-                self.loc(field),
-                "Input should be a valid string",
-            ));
+            found.push(FieldError::new("string_type", self.loc(field), "Input should be a valid string"));
             return String::new();
         }
-        serde_json::from_str::<Text<'_>>(json)
-            .map(|Text(text)| text.into_owned())
-            .unwrap_or_else(|err| {
+        match serde_json::from_str::<Text<'_>>(json) {
+            Ok(Text(text)) => text.into_owned(),
+            Err(err) => {
                 let msg = format!("Input should be a valid string: {err}");
                 found.push(FieldError::new("string_unicode", self.loc(field), msg));
                 String::new()
-            })
+            }
+        }
     }
 
     fn timestamp(&self, found: &mut Vec<FieldError>) -> f64 {
@@ -234,11 +222,7 @@ impl<'a> Look<'_, 'a> {
             return 0.0;
         };
         if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            found.push(FieldError::new(
-                "float_type",
-                self.loc("timestamp"),
-                "Input should be a valid number",
-            ));
+            found.push(FieldError::new("float_type", self.loc("timestamp"), "Input should be a valid number"));
             return 0.0;
         }
         json.parse().unwrap_or(f64::INFINITY)
@@ -247,11 +231,7 @@ impl<'a> Look<'_, 'a> {
     fn data(&self, found: &mut Vec<FieldError>) -> Option<&'a str> {
         let json = self.value("data", Absent::OrNull, found)?;
         if !json.starts_with('{') {
-            found.push(FieldError::new(
-                "dict_type",
-                self.loc("data"),
-                "Input should be a valid dictionary",
-            ));
+            found.push(FieldError::new("dict_type", self.loc("data"), "Input should be a valid dictionary"));
         }
         Some(json)
     }
@@ -277,11 +257,7 @@ fn repeated(loc: Vec<Location>) -> FieldError {
 }
 
 fn not_an_object(loc: Vec<Location>) -> FieldError {
-    FieldError::new(
-        "model_attributes_type",
-        loc,
-        "Input should be a valid dictionary or object to extract fields from",
-    )
+    FieldError::new("model_attributes_type", loc, "Input should be a valid dictionary or object to extract fields from")
 }
 
 /// The known keys of an object with the text of their values, as often as they stand there.
@@ -303,11 +279,7 @@ const KNOWN_FIELDS: [&str; 11] = [
 
 impl<'a> Fields<'a> {
     fn all(&self, field: &str) -> Vec<&'a str> {
-        self.0
-            .iter()
-            .filter(|(name, _)| *name == field)
-            .map(|(_, value)| *value)
-            .collect()
+        self.0.iter().filter(|(name, _)| *name == field).map(|(_, value)| *value).collect()
     }
 }
 
@@ -370,10 +342,7 @@ mod tests {
         assert_eq!(faults(r#"{"traces":[],"traces":[]}"#), ["repeated body.traces"]);
         assert_eq!(
             faults(r#"{"traces":["nope",null]}"#),
-            [
-                "model_attributes_type body.traces[0]",
-                "model_attributes_type body.traces[1]"
-            ]
+            ["model_attributes_type body.traces[0]", "model_attributes_type body.traces[1]"]
         );
     }
 
@@ -389,30 +358,18 @@ mod tests {
         let cases = [
             (r#""MA""#, "5", "string_type body.traces[1].source_id"),
             (r#""c1""#, r#""""#, "string_too_short body.traces[1].correlation_id"),
-            (
-                r#""c1""#,
-                r#""a\u0000b""#,
-                "string_unicode body.traces[1].correlation_id",
-            ),
+            (r#""c1""#, r#""a\u0000b""#, "string_unicode body.traces[1].correlation_id"),
             (r#""s""#, r#""\ud800""#, "string_unicode body.traces[1].suffix"),
             (":5", ":\"5\"", "float_type body.traces[1].timestamp"),
             (":5", ":true", "float_type body.traces[1].timestamp"),
             (":5", ":1e400", "finite_number body.traces[1].timestamp"),
             (":5", ":NaN", "json_invalid body.traces[1].timestamp"),
             (r#""->""#, r#""""#, "string_too_short body.traces[1].direction"),
-            (
-                r#""->""#,
-                r#""0123456789abcdefg""#,
-                "string_too_long body.traces[1].direction",
-            ),
+            (r#""->""#, r#""0123456789abcdefg""#, "string_too_long body.traces[1].direction"),
             (":null", ":[]", "dict_type body.traces[1].data"),
             (":null", r#":{"a":1e400}"#, "finite_number body.traces[1].data"),
             (":null", r#":{"a":NaN}"#, "json_invalid body.traces[1].data"),
-            (
-                ":null",
-                r#":null,"hostname":null"#,
-                "string_type body.traces[1].hostname",
-            ),
+            (":null", r#":null,"hostname":null"#, "string_type body.traces[1].hostname"),
             (":null", r#":null,"raw_line":1"#, "string_type body.traces[1].raw_line"),
             (":null", r#":null,"suffix":"t""#, "repeated body.traces[1].suffix"),
         ];
@@ -423,17 +380,9 @@ mod tests {
 
     #[test]
     fn two_faults_of_one_entry_are_both_named() {
-        let body = format!(
-            r#"{{"traces":[{}]}}"#,
-            ENTRY.replace(r#""MA""#, "5").replace(":5,\"suffix", ":\"x\",\"suffix")
-        );
-        assert_eq!(
-            faults(&body),
-            [
-                "string_type body.traces[0].source_id",
-                "float_type body.traces[0].timestamp"
-            ]
-        );
+        let body =
+            format!(r#"{{"traces":[{}]}}"#, ENTRY.replace(r#""MA""#, "5").replace(":5,\"suffix", ":\"x\",\"suffix"));
+        assert_eq!(faults(&body), ["string_type body.traces[0].source_id", "float_type body.traces[0].timestamp"]);
     }
 
     #[test]

@@ -100,11 +100,7 @@ impl FieldError {
     /// A fault of `kind` at `loc`; `msg` says what was expected.
     #[must_use]
     pub fn new(kind: &'static str, loc: Vec<Location>, msg: impl Into<String>) -> Self {
-        Self {
-            kind: Cow::Borrowed(kind),
-            loc,
-            msg: msg.into(),
-        }
+        Self { kind: Cow::Borrowed(kind), loc, msg: msg.into() }
     }
 
     /// One sentence for a list of faults: the first, and how many more.

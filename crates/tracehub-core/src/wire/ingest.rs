@@ -91,11 +91,7 @@ impl IngestBatch {
         }
         let mut unescaped = String::new();
         let mut entries = Vec::new();
-        let mut collector = Collector {
-            body: &body,
-            unescaped: &mut unescaped,
-            entries: &mut entries,
-        };
+        let mut collector = Collector { body: &body, unescaped: &mut unescaped, entries: &mut entries };
         let mut json = serde_json::Deserializer::from_str(&body);
         let outcome = match shape {
             Shape::Batch => BatchSeed(&mut collector).deserialize(&mut json),
@@ -104,11 +100,7 @@ impl IngestBatch {
         match outcome.and_then(|()| json.end()) {
             Ok(()) => {
                 sort_by_time(&mut entries);
-                Ok(Self {
-                    body,
-                    unescaped,
-                    entries,
-                })
+                Ok(Self { body, unescaped, entries })
             }
             Err(_) if entries.len() > MAX_BATCH_ENTRIES => Err(IngestError::TooManyEntries),
             Err(err) => Err(IngestError::Invalid(diagnose::faults(&body, shape, &err))),
@@ -134,10 +126,9 @@ impl IngestBatch {
     }
 
     /// The entries, ordered by timestamp.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> {
-        self.entries
-            .iter()
-            .map(|spans| spans.resolve(&self.body, &self.unescaped))
+        self.entries.iter().map(|spans| spans.resolve(&self.body, &self.unescaped))
     }
 }
 
@@ -157,10 +148,7 @@ struct Span {
 impl Span {
     const UNESCAPED: u32 = 1 << 31;
     /// No text at all, which is not the same as an empty one.
-    const NONE: Self = Self {
-        start: u32::MAX,
-        len: u32::MAX,
-    };
+    const NONE: Self = Self { start: u32::MAX, len: u32::MAX };
 
     fn resolve<'a>(self, body: &'a str, unescaped: &'a str) -> &'a str {
         let (text, start) = if self.start & Self::UNESCAPED == 0 {
@@ -282,10 +270,7 @@ impl<'a> Collector<'a, '_> {
 
     fn span_in_body(&self, text: &'a str) -> Span {
         let start = text.as_ptr() as usize - self.body.as_ptr() as usize;
-        Span {
-            start: to_u32(start),
-            len: to_u32(text.len()),
-        }
+        Span { start: to_u32(start), len: to_u32(text.len()) }
     }
 
     fn copy(&mut self, text: &str) -> Span {
@@ -295,10 +280,7 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn unescaped_from(&self, start: usize) -> Span {
-        Span {
-            start: to_u32(start) | Span::UNESCAPED,
-            len: to_u32(self.unescaped.len() - start),
-        }
+        Span { start: to_u32(start) | Span::UNESCAPED, len: to_u32(self.unescaped.len() - start) }
     }
 }
 
@@ -416,11 +398,7 @@ impl<'a> Visitor<'a> for BatchSeed<'_, 'a, '_> {
                 map.next_value_seed(EntriesSeed(self.0))?;
             }
         }
-        if found {
-            Ok(())
-        } else {
-            Err(A::Error::missing_field("traces"))
-        }
+        if found { Ok(()) } else { Err(A::Error::missing_field("traces")) }
     }
 }
 
@@ -459,13 +437,7 @@ mod tests {
                 .replace("\"timestamp\":5", &format!("\"timestamp\":{timestamp:?}"))
                 .replace("\"s\"", &format!("\"{suffix}\""))
         };
-        let body = format!(
-            r#"{{"traces":[{},{},{},{}]}}"#,
-            at(9.0, "a"),
-            at(1.5, "b"),
-            at(9.0, "c"),
-            at(-2.0, "d")
-        );
+        let body = format!(r#"{{"traces":[{},{},{},{}]}}"#, at(9.0, "a"), at(1.5, "b"), at(9.0, "c"), at(-2.0, "d"));
         let batch = parse(&body).unwrap();
         let order: Vec<_> = batch.entries().map(|entry| entry.suffix).collect();
         assert_eq!(order, ["d", "b", "a", "c"]);
@@ -473,19 +445,8 @@ mod tests {
 
     #[test]
     fn negative_zero_is_zero() {
-        let body = format!(
-            r#"{{"traces":[{}]}}"#,
-            entry_json("").replace("\"timestamp\":5", "\"timestamp\":-0.0")
-        );
-        assert!(
-            parse(&body)
-                .unwrap()
-                .entries()
-                .next()
-                .unwrap()
-                .timestamp
-                .is_sign_positive()
-        );
+        let body = format!(r#"{{"traces":[{}]}}"#, entry_json("").replace("\"timestamp\":5", "\"timestamp\":-0.0"));
+        assert!(parse(&body).unwrap().entries().next().unwrap().timestamp.is_sign_positive());
     }
 
     #[test]
@@ -493,9 +454,6 @@ mod tests {
         let one = entry_json("");
         let body = |count: usize| format!(r#"{{"traces":[{}]}}"#, vec![one.as_str(); count].join(","));
         assert_eq!(parse(&body(MAX_BATCH_ENTRIES)).unwrap().len(), MAX_BATCH_ENTRIES);
-        assert_eq!(
-            parse(&body(MAX_BATCH_ENTRIES + 1)).unwrap_err(),
-            IngestError::TooManyEntries
-        );
+        assert_eq!(parse(&body(MAX_BATCH_ENTRIES + 1)).unwrap_err(), IngestError::TooManyEntries);
     }
 }

@@ -106,12 +106,7 @@ impl ChainWriter {
         let mut out = Vec::with_capacity(4096);
         write_text_field(&mut out, b"{\"correlation_id\":", correlation_id);
         out.extend_from_slice(b",\"traces\":[");
-        Self {
-            out,
-            count: 0,
-            enters: 0,
-            leaves: 0,
-        }
+        Self { out, count: 0, enters: 0, leaves: 0 }
     }
 
     /// Adds the next entry.
@@ -174,10 +169,7 @@ mod tests {
         let body = |directions: &[&str]| {
             let mut writer = ChainWriter::new("c1");
             for direction in directions {
-                let entry = TraceEntry::builder("MA", "c1")
-                    .direction((*direction).into())
-                    .build()
-                    .unwrap();
+                let entry = TraceEntry::builder("MA", "c1").direction((*direction).into()).build().unwrap();
                 writer.push(&entry.as_ref());
             }
             serde_json::from_slice::<ChainAnswer>(&writer.finish()).unwrap()

@@ -1,0 +1,160 @@
+//! Writing: a group of batches becomes rows in one transaction.
+
+use std::fs::File;
+
+use rusqlite::{CachedStatement, Connection, TransactionBehavior};
+
+use super::chains::Chains;
+use super::names::{NameTable, Names};
+use super::{ENTER, LEAVE};
+use crate::entry::EntryRef;
+use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreWriter};
+use crate::wire::ingest::IngestBatch;
+
+const INSERT_ENTRY: &str = "INSERT INTO entries \
+     (id, chain, timestamp, suffix, source, direction, operation, endpoint, hostname, data, raw_line) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+
+/// The one connection that writes, and what it remembers between transactions.
+#[derive(Debug)]
+pub struct SqliteWriter {
+    pub(super) connection: Connection,
+    pub(super) chains: Chains,
+    names: Names,
+    next_entry_id: i64,
+    /// The arrival time of the newest row of `arrivals`, Unix seconds.
+    last_arrival: Option<i64>,
+    /// Held, not read: while it is open, no other server takes the file.
+    _lock: File,
+}
+
+impl SqliteWriter {
+    pub(super) fn new(connection: Connection, names: NameTable, lock: File) -> rusqlite::Result<Self> {
+        Ok(Self {
+            chains: Chains::load(&connection)?,
+            names: Names::load(&connection, names)?,
+            next_entry_id: next_entry_id(&connection)?,
+            last_arrival: last_arrival(&connection)?,
+            connection,
+            _lock: lock,
+        })
+    }
+
+    /// Runs one transaction; if it fails, what is remembered is read again from what is stored.
+    pub(super) fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Chains, &mut Names, &Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let outcome =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+                let value = work(&mut self.chains, &mut self.names, &transaction)?;
+                self.names.save(&transaction)?;
+                self.chains.save(&transaction)?;
+                transaction.commit()?;
+                Ok(value)
+            });
+        match outcome {
+            Ok(value) => {
+                self.names.saved();
+                self.chains.saved();
+                Ok(value)
+            }
+            Err(err) => {
+                self.chains = Chains::load(&self.connection)?;
+                Err(err)
+            }
+        }
+    }
+
+    pub(super) fn names_table(&self) -> &NameTable {
+        self.names.table()
+    }
+
+    fn ingest_group(&mut self, batches: &[IngestBatch], now: i64) -> rusqlite::Result<Vec<Receipt>> {
+        let first = self.next_entry_id;
+        let new_second = self.last_arrival != Some(now);
+        let (receipts, next) = self.in_transaction(|chains, names, connection| {
+            let mut next = first;
+            let mut insert = connection.prepare_cached(INSERT_ENTRY)?;
+            let mut select_chain = Chains::select(connection)?;
+            let mut receipts = Vec::with_capacity(batches.len());
+            for batch in batches {
+                let mut ids = Vec::with_capacity(batch.len());
+                for entry in batch.entries() {
+                    let chain = chains.find(&mut select_chain, entry.correlation_id)?;
+                    let id = EntryId(next);
+                    let inserted = insert_entry(&mut insert, id, chains.id(chain), names, &entry)?;
+                    if inserted {
+                        chains.count(chain, id, &entry);
+                        next += 1;
+                    }
+                    ids.push(inserted.then_some(id));
+                }
+                receipts.push(Receipt { ids });
+            }
+            if next > first && new_second {
+                connection
+                    .prepare_cached("INSERT INTO arrivals (first_entry_id, arrived_at) VALUES (?1, ?2)")?
+                    .execute((first, now))?;
+            }
+            Ok((receipts, next))
+        })?;
+        if next > first {
+            self.next_entry_id = next;
+            self.last_arrival = Some(now);
+        }
+        Ok(receipts)
+    }
+}
+
+impl StoreWriter for SqliteWriter {
+    fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
+        self.ingest_group(batches, now).map_err(|err| StoreError::Ingest(err.into()))
+    }
+
+    fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError> {
+        let next_entry_id = self.next_entry_id;
+        self.delete_oldest(cutoff, limit, next_entry_id).map_err(|err| StoreError::Delete(err.into()))
+    }
+}
+
+/// Inserts an entry unless one of its identity is there. Bound by hand: this runs once per entry.
+fn insert_entry(
+    insert: &mut CachedStatement<'_>,
+    id: EntryId,
+    chain: i64,
+    names: &mut Names,
+    entry: &EntryRef<'_>,
+) -> rusqlite::Result<bool> {
+    insert.raw_bind_parameter(1, id.0)?;
+    insert.raw_bind_parameter(2, chain)?;
+    insert.raw_bind_parameter(3, entry.timestamp)?;
+    insert.raw_bind_parameter(4, entry.suffix)?;
+    insert.raw_bind_parameter(5, names.intern(entry.source_id))?;
+    match entry.direction {
+        "->" => insert.raw_bind_parameter(6, ENTER)?,
+        "<-" => insert.raw_bind_parameter(6, LEAVE)?,
+        mark => insert.raw_bind_parameter(6, mark)?,
+    }
+    insert.raw_bind_parameter(7, names.intern(entry.operation))?;
+    insert.raw_bind_parameter(8, names.intern(entry.endpoint))?;
+    insert.raw_bind_parameter(9, names.intern(entry.hostname))?;
+    insert.raw_bind_parameter(10, entry.data)?;
+    insert.raw_bind_parameter(11, entry.raw_line)?;
+    Ok(insert.raw_execute()? == 1)
+}
+
+/// The larger of what was written down and what is stored: ids are never given twice.
+fn next_entry_id(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row(
+        "SELECT max(next_entry_id, (SELECT coalesce(max(id), 0) + 1 FROM entries)) FROM sequence",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn last_arrival(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT (SELECT arrived_at FROM arrivals ORDER BY first_entry_id DESC LIMIT 1)", [], |row| {
+        row.get(0)
+    })
+}

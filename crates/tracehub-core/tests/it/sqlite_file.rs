@@ -1,0 +1,74 @@
+//! The database file: who may open it, who may read it, and what is refused untouched.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use tracehub_core::store::sqlite::OpenError;
+
+use crate::support::{TempStore, open_at};
+
+#[test]
+fn only_the_owner_may_read_the_file() {
+    let store = TempStore::new();
+    for name in ["tracehub.db", "tracehub.db-wal", "tracehub.db.lock"] {
+        let mode = fs::metadata(store.folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_second_server_is_told_who_holds_the_file() {
+    let store = TempStore::new();
+    let err = open_at(&store.folder.path().join("tracehub.db")).unwrap_err();
+    assert!(err.to_string().contains(&format!("process {}", std::process::id())), "{err}");
+}
+
+#[test]
+fn a_link_is_refused_and_a_linked_folder_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target.db");
+    fs::write(&target, "").unwrap();
+    let link = folder.path().join("link.db");
+    symlink(&target, &link).unwrap();
+    assert!(matches!(open_at(&link).unwrap_err(), OpenError::SymbolicLink { .. }));
+    symlink(folder.path(), folder.path().join("linked")).unwrap();
+    open_at(&folder.path().join("linked/new.db")).unwrap();
+    assert!(folder.path().join("new.db").exists());
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    fs::write(&text, "not a database at all").unwrap();
+    assert!(matches!(open_at(&text).unwrap_err(), OpenError::Foreign { .. }));
+    assert_eq!(fs::read(&text).unwrap(), b"not a database at all");
+
+    let other = folder.path().join("other.db");
+    let connection = rusqlite::Connection::open(&other).unwrap();
+    connection.execute_batch("CREATE TABLE customers (id); INSERT INTO customers VALUES (1)").unwrap();
+    drop(connection);
+    let before = fs::read(&other).unwrap();
+    let err = open_at(&other).unwrap_err();
+    assert!(err.to_string().contains("customers"), "{err}");
+    assert!(fs::read(&other).unwrap() == before, "the file was changed");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let store = TempStore::new();
+    let path = store.folder.path().join("tracehub.db");
+    let folder = store.folder;
+    drop((store.writer, store.reader));
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let err = open_at(&path).unwrap_err();
+    assert!(err.to_string().contains("newer version"), "{err}");
+    drop(folder);
+}
+
+#[test]
+fn a_missing_folder_and_a_folder_as_file_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(open_at(&folder.path().join("none/tracehub.db")).unwrap_err(), OpenError::Folder { .. }));
+    assert!(matches!(open_at(folder.path()).unwrap_err(), OpenError::Folder { .. }));
+}
