@@ -1,1 +1,68 @@
-fn main() {}
+//! The binary `tracehub-server`: arguments, log, listener, signals, exit code.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracehub_server::args::Args;
+use tracehub_server::config::{self, ConfigError};
+use tracehub_server::{RunError, run, telemetry};
+
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Err(err) = telemetry::init(&args.log) {
+        telemetry::complain(&err);
+        return ExitCode::from(2);
+    }
+    match start(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            telemetry::complain(&err);
+            exit_code(&err)
+        }
+    }
+}
+
+async fn start(args: &Args) -> Result<(), StartError> {
+    let (address, config) = config::resolve(args)?;
+    let listener = TcpListener::bind(address).map_err(|err| StartError::Listen(address, err))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(run(listener, config, shutdown).await?)
+}
+
+/// The codes of `sysexits.h` where one fits, so that a supervisor can tell what restarting would help.
+fn exit_code(err: &StartError) -> ExitCode {
+    use tracehub_core::store::sqlite::OpenError;
+    ExitCode::from(match err {
+        StartError::Config(ConfigError::Exposed(_)) => 78,
+        StartError::Config(_) => 2,
+        StartError::Listen(..) => 74,
+        StartError::Run(RunError::Open(OpenError::Foreign { .. })) => 65,
+        StartError::Run(RunError::Open(OpenError::InUse { .. })) => 75,
+        StartError::Run(RunError::Open(
+            OpenError::SymbolicLink { .. } | OpenError::Folder { .. } | OpenError::File { .. },
+        )) => 73,
+        StartError::Run(_) | StartError::Signals(_) => 1,
+    })
+}

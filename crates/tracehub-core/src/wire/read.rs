@@ -41,7 +41,8 @@ pub struct CorrelationSummary {
     pub duration_ms: i64,
     /// Who logged it, sorted.
     pub sources: Vec<String>,
-    /// Whether there is an enter and there are as many leaves as enters. The original does not say, then it is none.
+    /// Whether there is an enter and there are as many leaves as enters. Said on request (`include=complete`) only,
+    /// and never by the original.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub complete: Option<bool>,
 }

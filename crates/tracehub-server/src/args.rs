@@ -1,0 +1,57 @@
+//! The command line and the environment as typed. What it means is `config.rs`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// The checkpoint-trace hub: collects checkpoints over HTTP, keeps them in one SQLite file, gives chains back, live.
+///
+/// Services send checkpoints to POST /ingest; `tracehub-cli`, curl or a browser read them. Every setting is a flag and
+/// an environment variable; the flag wins.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "tracehub-server", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 bad flag or variable, 65 the file is not TraceHub's, \
+    73 the file cannot be used, 74 the address cannot be used, 75 the file is in use, 78 the settings are not safe.\n\n\
+    Example: tracehub-server --db /var/lib/tracehub/tracehub.db --retention-hours 72"
+)]
+pub struct Args {
+    /// Database file; made when missing, readable by its owner alone
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_DB", default_value = "/tmp/tracehub.db")]
+    pub db: PathBuf,
+
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, value_name = "PORT", env = "TRACEHUB_PORT", default_value_t = 8099)]
+    pub port: u16,
+
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "TRACEHUB_HOST", default_value = "127.0.0.1")]
+    pub host: String,
+
+    /// Hours that entries are kept after they arrived
+    #[arg(long, value_name = "HOURS", env = "TRACEHUB_RETENTION_HOURS", default_value_t = 24,
+        value_parser = clap::value_parser!(u64).range(1..=876_000))]
+    pub retention_hours: u64,
+
+    /// When an entry counts as stored: synced to disk, or handed to the operating system (faster, but a power cut takes
+    /// the last moments)
+    #[arg(long, value_name = "MODE", env = "TRACEHUB_DURABILITY", default_value = "full")]
+    pub durability: DurabilityArg,
+
+    /// What to log: error, warn, info, debug, trace, or per module as in `info,tracehub_server=debug`
+    #[arg(long, value_name = "FILTER", env = "TRACEHUB_LOG", default_value = "info,actix_server=warn")]
+    pub log: String,
+
+    /// Listen beyond this machine although anyone who reaches the port can then read, write and delete
+    #[arg(long)]
+    pub insecure_no_auth: bool,
+}
+
+/// `--durability` as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityArg {
+    /// Synced to disk before the answer
+    Full,
+    /// Handed to the operating system before the answer
+    Normal,
+}

@@ -1,0 +1,131 @@
+//! The one door from a failure to an HTTP answer. Faults of the server are logged here, once, and not sent.
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use tracehub_core::store::StoreError;
+use tracehub_core::wire::error::{Detail, ErrorBody, ErrorCode, FieldError};
+use tracehub_core::wire::ingest::{IngestError, MAX_BATCH_ENTRIES, MAX_BODY_BYTES};
+
+/// When to try again after the queue was full, in seconds. It drains in well under one.
+const OVERLOADED_RETRY_SECONDS: u32 = 1;
+/// When to try again after the store failed, in seconds: time for someone to make room.
+const STORAGE_RETRY_SECONDS: u32 = 30;
+/// When to try again at a server that is stopping, in seconds: time to start again.
+const SHUTDOWN_RETRY_SECONDS: u32 = 2;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    BadRequest(String),
+    Invalid(Vec<FieldError>),
+    NotFound,
+    MethodNotAllowed(&'static str),
+    RequestTimeout,
+    BodyTooLarge,
+    TooManyEntries,
+    UnsupportedMediaType,
+    UnsupportedEncoding(String),
+    Overloaded,
+    ShuttingDown,
+    Storage,
+    Internal,
+}
+
+impl ApiError {
+    fn code(&self) -> (StatusCode, ErrorCode) {
+        match self {
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),
+            Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
+            Self::TooManyEntries => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooManyEntries),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType),
+            Self::UnsupportedEncoding(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedEncoding),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded),
+            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ShuttingDown),
+            Self::Storage => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageUnavailable),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
+        }
+    }
+
+    /// The original's `detail`, where it has one.
+    fn detail(&self) -> Option<Detail> {
+        match self {
+            Self::BadRequest(_) => Some(Detail::Text("There was an error parsing the body")),
+            Self::Invalid(faults) => Some(Detail::Fields(faults.clone())),
+            Self::NotFound => Some(Detail::Text("Not Found")),
+            Self::MethodNotAllowed(_) => Some(Detail::Text("Method Not Allowed")),
+            _ => None,
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Overloaded => Some(OVERLOADED_RETRY_SECONDS),
+            Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
+            Self::Storage => Some(STORAGE_RETRY_SECONDS),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadRequest(reason) => formatter.write_str(reason),
+            Self::Invalid(faults) => formatter.write_str(&FieldError::summary(faults)),
+            Self::NotFound => formatter.write_str("there is no such route; docs/http-api.md lists them"),
+            Self::MethodNotAllowed(allowed) => write!(formatter, "this route takes {allowed}"),
+            Self::RequestTimeout => formatter.write_str("the body did not arrive in time"),
+            Self::BodyTooLarge => write!(formatter, "a body may have at most {MAX_BODY_BYTES} bytes"),
+            Self::TooManyEntries => write!(formatter, "a batch may have at most {MAX_BATCH_ENTRIES} entries"),
+            Self::UnsupportedMediaType => formatter.write_str("the body must be declared as application/json"),
+            Self::UnsupportedEncoding(encoding) => write!(formatter, "unknown Content-Encoding {encoding:?}"),
+            Self::Overloaded => formatter.write_str("as much is waiting as may wait; try again shortly"),
+            Self::ShuttingDown => formatter.write_str("the server is stopping; try again shortly"),
+            Self::Storage => formatter.write_str("the store is not available; the server's log says why"),
+            Self::Internal => formatter.write_str("the server failed; its log says why"),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (status, error) = self.code();
+        let retry_after = self.retry_after();
+        let mut response = HttpResponse::build(status);
+        if let Self::MethodNotAllowed(allowed) = self {
+            response.insert_header((header::ALLOW, *allowed));
+        }
+        if let Some(seconds) = retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        response.json(ErrorBody { error, message: self.to_string(), detail: self.detail(), retry_after })
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(err: IngestError) -> Self {
+        match err {
+            IngestError::NotUtf8 => Self::BadRequest("the body is not valid UTF-8".to_owned()),
+            IngestError::TooManyEntries => Self::TooManyEntries,
+            IngestError::Invalid(faults) => Self::Invalid(faults),
+        }
+    }
+}
+
+impl From<&StoreError> for ApiError {
+    fn from(err: &StoreError) -> Self {
+        let cause = std::error::Error::source(err).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(error = %err, cause, "the store failed");
+        Self::Storage
+    }
+}

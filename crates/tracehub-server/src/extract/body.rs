@@ -1,0 +1,82 @@
+//! A JSON body's bytes: declared as JSON, not too large, not too slow.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use tracehub_core::wire::ingest::MAX_BODY_BYTES;
+
+use crate::error::ApiError;
+
+/// How long a body may take to arrive. The largest needs 5 Mbit/s for it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The bytes of a body that claims to be JSON.
+#[derive(Debug)]
+pub(crate) struct JsonBody(pub(crate) Vec<u8>);
+
+impl FromRequest for JsonBody {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = check_headers(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            let declared = checked?;
+            tokio::time::timeout(BODY_TIMEOUT, read(payload, declared))
+                .await
+                .map_err(|_| ApiError::RequestTimeout)?
+                .map(Self)
+        })
+    }
+}
+
+/// Checks what can be refused before a byte is read; gives the declared length.
+fn check_headers(request: &HttpRequest) -> Result<usize, ApiError> {
+    let declared = length(request)?.unwrap_or(0);
+    if declared > MAX_BODY_BYTES {
+        return Err(ApiError::BodyTooLarge);
+    }
+    // The original says 422 to an empty body whatever its type, so that is left to the parser.
+    let has_body = declared > 0 || request.headers().contains_key(header::TRANSFER_ENCODING);
+    if has_body && !is_json(request) {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    match request.headers().get(header::CONTENT_ENCODING) {
+        None => Ok(declared),
+        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(declared),
+        Some(encoding) => Err(ApiError::UnsupportedEncoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned())),
+    }
+}
+
+fn length(request: &HttpRequest) -> Result<Option<usize>, ApiError> {
+    let Some(value) = request.headers().get(header::CONTENT_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let length = length.ok_or_else(|| ApiError::BadRequest("Content-Length is not a number".to_owned()))?;
+    Ok(Some(usize::try_from(length).unwrap_or(usize::MAX)))
+}
+
+/// `application/json` or `application/*+json`, whatever its parameters.
+fn is_json(request: &HttpRequest) -> bool {
+    let Some(content_type) = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+async fn read(mut payload: Payload, declared: usize) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::with_capacity(declared);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|err| ApiError::BadRequest(format!("the body broke off: {err}")))?;
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(ApiError::BodyTooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

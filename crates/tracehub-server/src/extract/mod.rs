@@ -1,0 +1,5 @@
+//! What handlers take from a request, checked.
+
+pub(crate) mod body;
+pub(crate) mod correlation_id;
+pub(crate) mod query;

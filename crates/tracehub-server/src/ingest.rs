@@ -1,0 +1,148 @@
+//! The way to the writer: a queue bounded in requests, rows and bytes. Full, it refuses at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
+
+use crate::error::ApiError;
+
+/// The most commands that may wait.
+const MAX_WAITING_COMMANDS: usize = 16_384;
+/// The most entries that may wait: under a second's work.
+const MAX_WAITING_ROWS: usize = 200_000;
+/// The most bytes that waiting batches may hold.
+const MAX_WAITING_BYTES: usize = 64 << 20;
+
+/// The answer's way back to the request.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, ApiError>>;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Store a batch and say what became of it.
+    Ingest(Waiting),
+    /// Delete what is older than the retention and say how many entries that were.
+    Cleanup(Option<Reply<u64>>),
+    /// Finish what came before and end.
+    Stop,
+}
+
+/// A batch in the queue. Dropping it makes room.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) batch: IngestBatch,
+    pub(crate) reply: Reply<IngestAnswer>,
+    room: Room,
+}
+
+impl Waiting {
+    /// Takes it apart: the batch, the way back, and the room that it takes until that is dropped.
+    pub(crate) fn into_parts(self) -> (IngestBatch, Reply<IngestAnswer>, Room) {
+        (self.batch, self.reply, self.room)
+    }
+}
+
+/// The requests' end of the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Ingest {
+    commands: Sender<Command>,
+    waiting: Arc<Totals>,
+}
+
+impl Ingest {
+    /// A new queue and the writer's end of it.
+    pub(crate) fn new() -> (Self, Receiver<Command>) {
+        let (commands, receiver) = bounded(MAX_WAITING_COMMANDS);
+        (Self { commands, waiting: Arc::default() }, receiver)
+    }
+
+    /// Queues a batch and waits until it is stored.
+    pub(crate) async fn store(&self, batch: IngestBatch) -> Result<IngestAnswer, ApiError> {
+        if batch.is_empty() {
+            return Ok(IngestAnswer { accepted: 0, inserted: 0, duplicates: 0 });
+        }
+        let room = Room::take(&self.waiting, batch.len(), batch.bytes()).ok_or(ApiError::Overloaded)?;
+        self.ask(|reply| Command::Ingest(Waiting { batch, reply, room })).await
+    }
+
+    /// Deletes what is older than the retention; gives the number of entries.
+    pub(crate) async fn clean_up(&self) -> Result<u64, ApiError> {
+        self.ask(|reply| Command::Cleanup(Some(reply))).await
+    }
+
+    /// Asks for a clean-up that nobody waits for.
+    pub(crate) fn clean_up_in_background(&self) {
+        // When the queue is full the writer has better things to do; the next tick asks again.
+        let _ = self.commands.try_send(Command::Cleanup(None));
+    }
+
+    /// Lets the writer end after everything that was queued before. Blocks while the queue is full.
+    pub(crate) fn stop(&self) {
+        // A writer that is gone has nothing left to finish.
+        let _ = self.commands.send(Command::Stop);
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|err| match err {
+            TrySendError::Full(_) => ApiError::Overloaded,
+            TrySendError::Disconnected(_) => ApiError::ShuttingDown,
+        })?;
+        answer.await.map_err(|_| ApiError::ShuttingDown)?
+    }
+}
+
+/// What waits, in all.
+#[derive(Debug, Default)]
+struct Totals {
+    rows: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// A batch's share of the queue; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    totals: Arc<Totals>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes room, unless that would be too much. One batch always fits into an empty queue.
+    fn take(totals: &Arc<Totals>, rows: usize, bytes: usize) -> Option<Self> {
+        let room = Self { totals: Arc::clone(totals), rows, bytes };
+        let rows_before = totals.rows.fetch_add(rows, Ordering::Relaxed);
+        let bytes_before = totals.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits =
+            rows_before == 0 || (rows_before + rows <= MAX_WAITING_ROWS && bytes_before + bytes <= MAX_WAITING_BYTES);
+        // Refused, `room` is dropped here and what was added goes again.
+        fits.then_some(room)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.totals.rows.fetch_sub(self.rows, Ordering::Relaxed);
+        self.totals.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_and_takes_again_when_there_is_room() {
+        let totals = Arc::default();
+        let first = Room::take(&totals, MAX_WAITING_ROWS + 5, 1).expect("an empty queue takes any batch");
+        assert!(Room::take(&totals, 1, 1).is_none());
+        drop(first);
+        let many = Room::take(&totals, 10, MAX_WAITING_BYTES).expect("room for the bytes");
+        assert!(Room::take(&totals, 1, 1).is_none());
+        drop(many);
+        assert!(Room::take(&totals, 1, 1).is_some());
+    }
+}

@@ -1,0 +1,8 @@
+//! The handlers: extract, one call, wrap.
+
+pub(crate) mod admin;
+pub(crate) mod correlations;
+pub(crate) mod health;
+pub(crate) mod ingest;
+pub(crate) mod live;
+pub(crate) mod traces;

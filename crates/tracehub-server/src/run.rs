@@ -1,0 +1,113 @@
+//! A server's life: open the store, start the writer, serve, and end in the order that loses nothing.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use tracehub_core::store::sqlite::{self, OpenError, OpenOptions};
+
+use crate::app;
+use crate::config::{self, Config};
+use crate::ingest::Ingest;
+use crate::live::hub::Hub;
+use crate::reader::Reader;
+use crate::retention;
+use crate::state::State;
+use crate::writer;
+
+/// Connections that read at the same time. More would only share two cores' time.
+const READERS: u32 = 8;
+/// How long open requests may take when the server stops, in seconds.
+const SHUTDOWN_SECONDS: u64 = 5;
+/// How long an idle connection is kept. Clients reuse it: a new one costs more than a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Why the server could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The writer's thread cannot be started.
+    #[error("cannot start the writer")]
+    Writer(#[source] io::Error),
+    /// The server cannot serve.
+    #[error("cannot serve")]
+    Serve(#[source] io::Error),
+}
+
+/// Serves on `listener` until `shutdown` completes, then finishes what was accepted and returns.
+///
+/// The order of the end: the live streams are told and close, HTTP answers what is open and stops, the writer commits
+/// what waits, the store closes.
+///
+/// # Errors
+/// [`RunError`]; nothing that was acknowledged is lost.
+pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let options = OpenOptions { path: config.database.clone(), durability: config.durability, readers: READERS };
+    let (store, reader) = sqlite::open(&options)?;
+    let hub = Arc::new(Hub::default());
+    let (ingest, commands) = Ingest::new();
+    let writer =
+        writer::spawn(Box::new(store), commands, Arc::clone(&hub), config.retention).map_err(RunError::Writer)?;
+    let state = State {
+        config: Arc::new(config),
+        ingest: ingest.clone(),
+        reader: Reader::new(Arc::new(reader)),
+        hub: Arc::clone(&hub),
+    };
+
+    announce(&listener, &state.config);
+    let server = HttpServer::new(move || app::app(state.clone()))
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .listen(listener)
+        .map_err(RunError::Serve)?
+        .run();
+    let handle = server.handle();
+    let stop = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = retention::ask_regularly(ingest.clone()) => {}
+        }
+        tracing::info!("stopping: finishing what was accepted");
+        hub.close();
+        handle.stop(true).await;
+    };
+    let (outcome, ()) = tokio::join!(server, stop);
+
+    let finished = actix_web::web::block(move || {
+        ingest.stop();
+        writer.join().is_ok()
+    });
+    if !finished.await.unwrap_or(false) {
+        tracing::error!("the writer did not end as it should");
+    }
+    tracing::info!("stopped");
+    outcome.map_err(RunError::Serve)
+}
+
+/// Says once where the server is, what it keeps and who can reach it.
+fn announce(listener: &TcpListener, config: &Config) {
+    let address = listener.local_addr();
+    let reach = match &address {
+        Ok(address) if address.ip().is_loopback() => "this machine only",
+        Ok(_) | Err(_) => "every machine that reaches this address, without a secret",
+    };
+    let address = address.map_or_else(|_| "an unknown address".to_owned(), |address| address.to_string());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        database = %config.database.display(),
+        retention_hours = config.retention_hours(),
+        durability = ?config.durability,
+        reachable_by = reach,
+        "listening on http://{address}"
+    );
+    if config::is_temporary(&config.database) {
+        tracing::warn!(database = %config.database.display(), "files there do not last; --db names a better place");
+    }
+}

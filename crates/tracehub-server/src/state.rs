@@ -1,0 +1,17 @@
+//! What every handler may use: handles, each cheap to clone.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::ingest::Ingest;
+use crate::live::hub::Hub;
+use crate::reader::Reader;
+
+/// The handles of one server.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) config: Arc<Config>,
+    pub(crate) ingest: Ingest,
+    pub(crate) reader: Reader,
+    pub(crate) hub: Arc<Hub>,
+}
