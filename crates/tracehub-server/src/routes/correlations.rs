@@ -19,7 +19,9 @@ pub(crate) async fn list(state: web::Data<State>, query: Query) -> Result<web::J
     let mut correlations = state.reader.query(move |store| store.correlations(limit)).await?;
     if !with_complete {
         // Without being asked, a summary has the original's keys and no other.
-        correlations.iter_mut().for_each(|summary| summary.complete = None);
+        for summary in &mut correlations {
+            summary.complete = None;
+        }
     }
     let count = correlations.len() as u64;
     Ok(web::Json(CorrelationsAnswer { correlations, count }))
