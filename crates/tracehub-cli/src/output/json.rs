@@ -1,0 +1,64 @@
+//! JSON for programs: what the server said, nothing rebuilt.
+
+use std::fmt::Write as _;
+use std::io;
+
+use serde::Serialize;
+use tracehub_client::{ChainAnswer, TraceEntry};
+use tracehub_core::wire::read::{ChainWriter, write_entry};
+
+use super::escape::is_harmful;
+
+pub(crate) fn serialize(answer: &impl Serialize) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(answer)?)
+}
+
+/// A chain's JSON with each entry's `data` as the text that it was stored as.
+pub(crate) fn chain(answer: &ChainAnswer) -> Vec<u8> {
+    let mut writer = ChainWriter::new(&answer.correlation_id);
+    for entry in &answer.traces {
+        writer.push(&entry.as_ref());
+    }
+    writer.finish()
+}
+
+pub(crate) fn entry(entry: &TraceEntry) -> Vec<u8> {
+    let mut json = Vec::with_capacity(256);
+    write_entry(&mut json, &entry.as_ref());
+    json
+}
+
+/// The same JSON with what could steer a terminal as `\uXXXX`. Such characters stand in strings only.
+pub(crate) fn harmless(json: Vec<u8>) -> Vec<u8> {
+    let text = match String::from_utf8(json) {
+        Ok(text) if text.contains(is_harmful) => text,
+        Ok(text) => return text.into_bytes(),
+        Err(err) => return err.into_bytes(),
+    };
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_harmful(character) {
+            // None of them lies beyond U+FFFF, so one escape each.
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "\\u{:04x}", u32::from(character));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_the_same_json_without_what_steers_it() {
+        let json = serde_json::to_vec("a\u{9b}b\u{202e}\u{1b}").unwrap();
+        let shown = harmless(json.clone());
+        assert!(!std::str::from_utf8(&shown).unwrap().contains(is_harmful));
+        let (before, after): (String, String) =
+            (serde_json::from_slice(&json).unwrap(), serde_json::from_slice(&shown).unwrap());
+        assert_eq!(before, after);
+    }
+}

@@ -1,0 +1,101 @@
+//! The only place that prints. Colour and format are decided here, once; text of others is made harmless on its way.
+
+mod escape;
+mod format;
+mod json;
+mod style;
+mod table;
+mod tree;
+
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use jiff::tz::TimeZone;
+use tracehub_client::{ChainAnswer, CleanupAnswer, CorrelationsAnswer, HealthAnswer, TraceEntry};
+
+use crate::args::{ColorWhen, Format, OutputArgs};
+use crate::failure::Failure;
+
+/// Standard output, and how to write to it.
+pub(crate) struct Screen {
+    out: BufWriter<AutoStream<io::Stdout>>,
+    format: Format,
+    zone: TimeZone,
+    is_terminal: bool,
+}
+
+impl Screen {
+    pub(crate) fn new(args: &OutputArgs) -> Self {
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let choice = match args.color {
+            ColorWhen::Auto => AutoStream::choice(&stdout),
+            ColorWhen::Always => ColorChoice::Always,
+            ColorWhen::Never => ColorChoice::Never,
+        };
+        let zone = if args.utc { TimeZone::UTC } else { TimeZone::system() };
+        Self { out: BufWriter::new(AutoStream::new(stdout, choice)), format: args.output, zone, is_terminal }
+    }
+
+    pub(crate) fn correlations(&mut self, answer: &CorrelationsAnswer) -> io::Result<()> {
+        match self.format {
+            Format::Table => table::correlations(&mut self.out, answer, &self.zone),
+            Format::Json => self.json(json::serialize(answer)?),
+        }
+    }
+
+    pub(crate) fn chain(&mut self, answer: &ChainAnswer) -> io::Result<()> {
+        match self.format {
+            Format::Table => tree::chain(&mut self.out, answer, &self.zone),
+            Format::Json => self.json(json::chain(answer)),
+        }
+    }
+
+    pub(crate) fn entry(&mut self, entry: &TraceEntry) -> io::Result<()> {
+        match self.format {
+            Format::Table => table::entry(&mut self.out, entry, &self.zone),
+            Format::Json => self.json(json::entry(entry)),
+        }
+    }
+
+    pub(crate) fn health(&mut self, url: &str, answer: &HealthAnswer) -> io::Result<()> {
+        match self.format {
+            Format::Table => table::health(&mut self.out, url, answer),
+            Format::Json => self.json(json::serialize(answer)?),
+        }
+    }
+
+    pub(crate) fn cleanup(&mut self, answer: CleanupAnswer) -> io::Result<()> {
+        match self.format {
+            Format::Table => writeln!(self.out, "deleted {}", format::entries(answer.deleted)),
+            Format::Json => self.json(json::serialize(&answer)?),
+        }
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// One line of JSON: to a program byte for byte, to a terminal with what could steer it written as escapes.
+    fn json(&mut self, json: Vec<u8>) -> io::Result<()> {
+        let json = if self.is_terminal { json::harmless(json) } else { json };
+        self.out.write_all(&json)?;
+        self.out.write_all(b"\n")
+    }
+}
+
+/// Says on standard error why the command failed.
+pub(crate) fn complain(failure: &Failure) {
+    let mut stderr = anstream::stderr();
+    let text = escape::harmless(&failure.to_string()).into_owned();
+    // With standard error closed there is nobody to tell.
+    let _ = writeln!(stderr, "{}tracehub-cli:{} {text}", style::BAD.render(), style::BAD.render_reset());
+}
+
+/// Asks on standard error, so that the answer's own output stays clean.
+pub(crate) fn ask(question: &str) {
+    let mut stderr = anstream::stderr();
+    // A question that cannot be shown is answered with no: nothing is read from a terminal that is gone.
+    let _ = write!(stderr, "{}", escape::harmless(question));
+    let _ = stderr.flush();
+}

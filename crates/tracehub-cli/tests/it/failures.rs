@@ -1,0 +1,88 @@
+//! Every exit code, and the sentence that comes with it.
+
+use crate::support::{Server, chain, cli, run};
+
+#[test]
+fn an_unknown_id_is_3_and_says_what_to_do() {
+    let server = Server::json("/traces/", 200, &chain(&[], false));
+    let (code, out, err) = run(&server.url, &["show", "nobody\u{1b}[2J"]);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert!(err.contains("nothing for correlation id") && err.contains("tracehub-cli correlations"), "{err}");
+    assert!(!err.contains('\u{1b}'), "{err:?}");
+    let (code, _, err) = run(&server.url, &["show", "c1", "--source", "XX"]);
+    assert!(code == 3 && err.contains("\"XX\""), "{err}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_5_and_named() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    for command in [&["correlations"][..], &["show", "c"], &["tail", "c"], &["health"], &["cleanup", "-y"]] {
+        let (code, out, err) = run(&url, command);
+        assert_eq!((code, out.as_str()), (5, ""), "{err}");
+        assert!(err.contains(&url) && err.contains("tracehub-server"), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+}
+
+#[test]
+fn a_refusal_is_4_and_other_answers_are_1() {
+    let refused = Server::json("/", 401, r#"{"error":"unauthorized","message":"a secret is needed"}"#);
+    let (code, _, err) = run(&refused.url, &["health"]);
+    assert!(code == 4 && err.contains("TRACEHUB_SECRET"), "{err}");
+    let failing = Server::json("/", 503, r#"{"error":"overloaded","message":"as much is waiting as may wait"}"#);
+    let (code, _, err) = run(&failing.url, &["health"]);
+    assert!(code == 1 && err.contains("as much is waiting as may wait"), "{err}");
+    let strange = Server::json("/", 200, "not json");
+    assert_eq!(run(&strange.url, &["health"]).0, 1);
+}
+
+#[test]
+fn a_stream_that_ends_too_early_is_5() {
+    let early = Server::answering(vec![("/", 200, "text/event-stream", ": keepalive\n\n".to_owned())]);
+    assert_eq!(run(&early.url, &["tail", "c"]).0, 5);
+    let event = "event: shutdown\ndata: {\"type\": \"timeout\"}\n\n".to_owned();
+    let stopping = Server::answering(vec![("/", 200, "text/event-stream", event)]);
+    let (code, _, err) = run(&stopping.url, &["tail", "c"]);
+    assert!(code == 5 && err.contains("stopping"), "{err}");
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for args in [
+        &["frobnicate"][..],
+        &[],
+        &["show"],
+        &["correlations", "--limit", "10001"],
+        &["correlations", "-o", "xml"],
+        &["--url", "not a url", "health"],
+        &["--url", "ftp://example", "health"],
+        &["cleanup"],
+    ] {
+        let (code, _, err) = run("http://127.0.0.1:1", args);
+        assert_eq!(code, 2, "{args:?}: {err}");
+        assert!(!err.is_empty());
+    }
+}
+
+#[test]
+fn an_interrupt_is_130() {
+    // A server that takes the connection and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut child = cli(&url, &["tail", "c"]).spawn().unwrap();
+    // Connected means that the command waits for an answer, with its signal handler in place.
+    let _connection = silent.accept().unwrap();
+    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn help_teaches() {
+    let output = cli("http://127.0.0.1:1", &["--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for part in ["Exit codes: 0 ok", "tracehub-cli show order-42", "[env: TRACEHUB_URL", "http://127.0.0.1:8099"] {
+        assert!(help.contains(part), "{help}");
+    }
+}

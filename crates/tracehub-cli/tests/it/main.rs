@@ -1,0 +1,7 @@
+//! The binary as a user runs it, against a server that answers from a script.
+
+#![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
+
+mod commands;
+mod failures;
+mod support;
