@@ -47,8 +47,10 @@ fn run(command: &Command, settings: &Settings, screen: &mut Screen) -> Result<()
             }
         };
         tokio::select! {
-            outcome = command => outcome,
+            // First, so that the signal is waited for before anything is done.
+            biased;
             interrupted = tokio::signal::ctrl_c() => Err(interrupted.map_or_else(Failure::Runtime, |()| Failure::Interrupted)),
+            outcome = command => outcome,
         }
     })
 }

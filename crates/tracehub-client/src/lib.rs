@@ -1,1 +1,61 @@
-//! stub
+//! The TraceHub SDK: send checkpoints without blocking, read chains back.
+//!
+//! One entry's way through this crate: [`checkpoint`](CheckpointLogger) turns a value into an entry, `client.rs` hands
+//! it to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, moves it into a batch, which
+//! `batch.rs` cuts, and sends that through `transport.rs`; `retry.rs` decides what follows from the answer;
+//! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. The way back is `query.rs`, and
+//! `stream.rs` for a chain that still grows.
+//!
+//! What a host may rely on:
+//! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
+//! - Every wait has a deadline that holds while the server hangs.
+//! - Every loss is counted by its reason: `accepted = delivered + dropped + pending`.
+//! - The SDK never prints. It logs through `tracing` with the target [`LOG_TARGET`], rarely, from its own thread.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use serde_json::json;
+//! use tracehub_client::{CheckpointLogger, FlushOutcome, TraceHubClient, correlation};
+//!
+//! let client = TraceHubClient::builder("http://127.0.0.1:8099").build()?;
+//! let logger = CheckpointLogger::new(client.clone(), "MA");
+//!
+//! let id = correlation::new_id();
+//! logger.checkpoint_entry(&id, "REST", "/api/orders", &json!({"items": 3}));
+//! logger.checkpoint_exit(&id, "REST", "/api/orders", &json!({"status": 201}));
+//!
+//! match client.flush(Duration::from_secs(2)) {
+//!     FlushOutcome::Complete => {}
+//!     FlushOutcome::DeadlinePassed { pending } => assert!(pending > 0),
+//! }
+//! # Ok::<(), tracehub_client::BuildError>(())
+//! ```
+
+mod batch;
+mod builder;
+mod checkpoint;
+mod client;
+mod complaint;
+pub mod correlation;
+mod error;
+mod guard;
+mod http;
+mod progress;
+mod query;
+mod queue;
+mod retry;
+mod stats;
+mod stream;
+mod transport;
+mod worker;
+
+pub use builder::TraceHubClientBuilder;
+pub use checkpoint::{CheckpointLogger, CheckpointScope};
+pub use client::{FlushOutcome, Report, TraceHubClient};
+pub use complaint::LOG_TARGET;
+pub use error::{BuildError, QueryError, Refused};
+pub use query::TraceHubQueryClient;
+pub use stats::{Dropped, RefusedCounts, Stats};
+pub use stream::{MAX_EVENT_BYTES, StreamEvent, TraceStream};
+pub use tracehub_core::wire::read::{ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer};
+pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};

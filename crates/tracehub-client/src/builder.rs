@@ -1,0 +1,421 @@
+//! The settings of a client: defaults, ranges, and the one place that reads the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::TraceHubClient;
+use crate::error::BuildError;
+use crate::guard::Handle;
+use crate::http::{BaseUrl, Secret};
+use crate::worker::{self, Shared};
+
+const URL_VARIABLE: &str = "TRACEHUB_URL";
+const SECRET_VARIABLE: &str = "TRACEHUB_SECRET";
+
+/// A setting's names, its range, and the range in words.
+struct Knob<T> {
+    setting: &'static str,
+    variable: &'static str,
+    least: T,
+    most: T,
+    expected: &'static str,
+}
+
+const BATCH_SIZE: Knob<usize> = Knob {
+    setting: "batch_size",
+    variable: "TRACEHUB_BATCH_SIZE",
+    least: 1,
+    most: 10_000,
+    expected: "a whole number from 1 to 10000",
+};
+const FLUSH_INTERVAL: Knob<Seconds> = Knob {
+    setting: "flush_interval",
+    variable: "TRACEHUB_FLUSH_INTERVAL",
+    least: Seconds(Duration::ZERO),
+    most: Seconds(Duration::from_hours(1)),
+    expected: "a number of seconds from 0 to 3600",
+};
+const TIMEOUT: Knob<Seconds> = Knob {
+    setting: "timeout",
+    variable: "TRACEHUB_TIMEOUT",
+    least: Seconds(Duration::from_millis(1)),
+    most: Seconds(Duration::from_hours(1)),
+    expected: "a number of seconds from 0.001 to 3600",
+};
+const RETRY_COUNT: Knob<u32> = Knob {
+    setting: "retry_count",
+    variable: "TRACEHUB_RETRY_COUNT",
+    least: 0,
+    most: 1_000,
+    expected: "a whole number from 0 to 1000",
+};
+const QUEUE_CAPACITY: Knob<usize> = Knob {
+    setting: "queue_capacity",
+    variable: "",
+    least: 1,
+    most: 1 << 20,
+    expected: "a whole number from 1 to 1048576",
+};
+const MAX_BYTES: Knob<usize> = Knob {
+    setting: "max_bytes",
+    variable: "",
+    least: 1 << 10,
+    most: 1 << 30,
+    expected: "a number of bytes from 1024 to 1073741824",
+};
+
+impl<T: PartialOrd + Display + Copy> Knob<T> {
+    fn check(&self, value: T) -> Result<T, BuildError> {
+        if (self.least..=self.most).contains(&value) {
+            Ok(value)
+        } else {
+            Err(BuildError::InvalidSetting { setting: self.setting, value: value.to_string(), expected: self.expected })
+        }
+    }
+}
+
+impl<T: PartialOrd + FromStr + Copy> Knob<T> {
+    fn read(&self, lookup: &Lookup<'_>) -> Result<Option<T>, BuildError> {
+        let Some(text) = text_variable(self.variable, self.expected, lookup)? else {
+            return Ok(None);
+        };
+        match text.trim().parse() {
+            Ok(value) if (self.least..=self.most).contains(&value) => Ok(Some(value)),
+            _ => Err(BuildError::InvalidVariable {
+                variable: self.variable,
+                value: Some(text),
+                expected: self.expected.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A duration that is written as seconds, such as `0.5`.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Seconds(Duration);
+
+impl FromStr for Seconds {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let seconds: f64 = text.parse().map_err(|_| ())?;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| ())
+    }
+}
+
+impl Display for Seconds {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0.as_secs_f64())
+    }
+}
+
+/// Finds a variable of the environment. Handed in, so that tests need not change the process's own.
+type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+/// A variable's text; none if it is not set or empty, which is what `VAR=` in a compose file means.
+fn text_variable(variable: &'static str, expected: &str, lookup: &Lookup<'_>) -> Result<Option<String>, BuildError> {
+    match lookup(variable).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(Err(raw)) => Err(BuildError::InvalidVariable {
+            variable,
+            value: (variable != SECRET_VARIABLE).then(|| raw.to_string_lossy().into_owned()),
+            expected: expected.to_owned(),
+        }),
+    }
+}
+
+/// What the worker needs to know, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) url: BaseUrl,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) batch_size: usize,
+    pub(crate) flush_interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) retry_count: u32,
+}
+
+/// Collects the settings of a [`TraceHubClient`]; [`build`](Self::build) checks them and starts the worker.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tracehub_client::TraceHubClient;
+///
+/// let client = TraceHubClient::builder("http://127.0.0.1:8099")
+///     .batch_size(50)
+///     .timeout(Duration::from_secs(2))
+///     .build()?;
+/// # Ok::<(), tracehub_client::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "call build() to get the client"]
+pub struct TraceHubClientBuilder {
+    url: String,
+    secret: Option<Secret>,
+    batch_size: usize,
+    flush_interval: Duration,
+    timeout: Duration,
+    retry_count: u32,
+    queue_capacity: usize,
+    max_bytes: usize,
+    drop_deadline: Duration,
+}
+
+impl TraceHubClientBuilder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            secret: None,
+            batch_size: 10,
+            flush_interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(5),
+            retry_count: 2,
+            queue_capacity: 8_192,
+            max_bytes: 16 << 20,
+            // What the original allowed its last flush.
+            drop_deadline: Duration::from_secs(5),
+        }
+    }
+
+    /// Starts from the environment; what is set afterwards in code wins. Variables that are not set, or are empty,
+    /// leave the default: `TRACEHUB_URL` (none: disabled), `TRACEHUB_BATCH_SIZE`, `TRACEHUB_FLUSH_INTERVAL` and
+    /// `TRACEHUB_TIMEOUT` (seconds, with a fraction if need be), `TRACEHUB_RETRY_COUNT`, `TRACEHUB_SECRET`.
+    ///
+    /// # Errors
+    /// [`BuildError::InvalidVariable`] names the variable, its value (but not the secret's) and what was expected.
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::from_lookup(&|variable| env::var_os(variable))
+    }
+
+    fn from_lookup(lookup: &Lookup<'_>) -> Result<Self, BuildError> {
+        let expected_url = "http://host[:port][/prefix]";
+        let url = text_variable(URL_VARIABLE, expected_url, lookup)?.unwrap_or_default();
+        if !url.is_empty()
+            && let Err(problem) = BaseUrl::parse(&url)
+        {
+            return Err(BuildError::InvalidVariable {
+                variable: URL_VARIABLE,
+                value: Some(problem.url),
+                expected: format!("{expected_url} ({})", problem.reason),
+            });
+        }
+        let expected_secret = "text that an HTTP header can carry";
+        let secret = text_variable(SECRET_VARIABLE, expected_secret, lookup)?.map(Secret::new);
+        if secret.as_ref().is_some_and(|secret| secret.header().is_none()) {
+            return Err(BuildError::InvalidVariable {
+                variable: SECRET_VARIABLE,
+                value: None,
+                expected: expected_secret.to_owned(),
+            });
+        }
+        let defaults = Self::new(&url);
+        Ok(Self {
+            secret,
+            batch_size: BATCH_SIZE.read(lookup)?.unwrap_or(defaults.batch_size),
+            flush_interval: FLUSH_INTERVAL.read(lookup)?.map_or(defaults.flush_interval, |it| it.0),
+            timeout: TIMEOUT.read(lookup)?.map_or(defaults.timeout, |it| it.0),
+            retry_count: RETRY_COUNT.read(lookup)?.unwrap_or(defaults.retry_count),
+            ..defaults
+        })
+    }
+
+    /// Sets the server's address, `http://host[:port][/prefix]`. Empty: the client is disabled.
+    pub fn url(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
+    }
+
+    /// Sets the secret, sent as `X-TraceHub-Secret`. An empty one is none, the default. It is never shown.
+    pub fn secret(mut self, secret: impl Into<String>) -> Self {
+        let secret = secret.into();
+        self.secret = (!secret.is_empty()).then(|| Secret::new(secret));
+        self
+    }
+
+    /// Sets how many waiting entries are worth a request: 1 to 10,000, default 10. Under load a request carries more,
+    /// up to 500 or as many as this, and up to 256 KiB.
+    pub fn batch_size(mut self, entries: usize) -> Self {
+        self.batch_size = entries;
+        self
+    }
+
+    /// Sets how long an entry waits for others: up to an hour, default 1 s. The worker looks every 20 ms.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = interval;
+        self
+    }
+
+    /// Sets how long one request may take: 1 ms to an hour, default 5 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how often a request is sent again when the server cannot be reached or is overloaded: 0 to 1,000,
+    /// default 2. Then its entries are dropped.
+    pub fn retry_count(mut self, retries: u32) -> Self {
+        self.retry_count = retries;
+        self
+    }
+
+    /// Sets how many entries may wait, those on their way included: 1 to 1,048,576, default 8,192. Enters are refused
+    /// when nine tenths wait. The memory for the places (about 250 bytes each) is taken at once.
+    pub fn queue_capacity(mut self, entries: usize) -> Self {
+        self.queue_capacity = entries;
+        self
+    }
+
+    /// Sets how many bytes of entries may wait, those on their way included: 1 KiB to 1 GiB, default 16 MiB. Enters are
+    /// refused at nine tenths.
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets how long dropping the last handle may block to deliver what waits; default 5 s.
+    pub fn drop_deadline(mut self, deadline: Duration) -> Self {
+        self.drop_deadline = deadline;
+        self
+    }
+
+    /// Checks the settings and starts the worker thread. With an empty URL, gives a disabled client: no thread, and
+    /// every call returns at once.
+    ///
+    /// # Errors
+    /// [`BuildError`]; the settings are checked also when the URL is empty.
+    pub fn build(self) -> Result<TraceHubClient, BuildError> {
+        BATCH_SIZE.check(self.batch_size)?;
+        FLUSH_INTERVAL.check(Seconds(self.flush_interval))?;
+        TIMEOUT.check(Seconds(self.timeout))?;
+        RETRY_COUNT.check(self.retry_count)?;
+        QUEUE_CAPACITY.check(self.queue_capacity)?;
+        MAX_BYTES.check(self.max_bytes)?;
+        if self.secret.as_ref().is_some_and(|secret| secret.header().is_none()) {
+            return Err(BuildError::InvalidSecret);
+        }
+        if self.url.is_empty() {
+            return Ok(TraceHubClient::disabled());
+        }
+        let url = BaseUrl::parse(&self.url)
+            .map_err(|problem| BuildError::InvalidUrl { url: problem.url, reason: problem.reason })?;
+        let shared = Arc::new(Shared::new(self.queue_capacity, self.max_bytes));
+        let settings = Settings {
+            url,
+            secret: self.secret,
+            batch_size: self.batch_size,
+            flush_interval: self.flush_interval,
+            timeout: self.timeout,
+            retry_count: self.retry_count,
+        };
+        worker::start(&settings, Arc::clone(&shared)).map_err(|source| BuildError::Worker { source })?;
+        Ok(TraceHubClient::with_worker(Handle::new(shared, settings.url, self.drop_deadline)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(variables: &[(&str, &str)]) -> Result<TraceHubClientBuilder, BuildError> {
+        TraceHubClientBuilder::from_lookup(&|name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn each_variable_sets_its_setting() {
+        let builder = from(&[
+            ("TRACEHUB_URL", "http://hub:8099/"),
+            ("TRACEHUB_BATCH_SIZE", "25"),
+            ("TRACEHUB_FLUSH_INTERVAL", "0.25"),
+            ("TRACEHUB_TIMEOUT", "2.5"),
+            ("TRACEHUB_RETRY_COUNT", "0"),
+            ("TRACEHUB_SECRET", "hunter2"),
+        ])
+        .unwrap();
+        assert_eq!(builder.url, "http://hub:8099/");
+        assert_eq!(builder.batch_size, 25);
+        assert_eq!(builder.flush_interval, Duration::from_millis(250));
+        assert_eq!(builder.timeout, Duration::from_millis(2_500));
+        assert_eq!(builder.retry_count, 0);
+        assert_eq!(builder.secret, Some(Secret::new("hunter2")));
+        assert!(!format!("{builder:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn unset_and_empty_variables_leave_the_defaults() {
+        let empty = [("TRACEHUB_URL", ""), ("TRACEHUB_BATCH_SIZE", ""), ("TRACEHUB_SECRET", "")];
+        for variables in [&[][..], &empty[..]] {
+            let builder = from(variables).unwrap();
+            assert_eq!((builder.batch_size, builder.retry_count), (10, 2));
+            assert_eq!(builder.flush_interval, Duration::from_secs(1));
+            assert_eq!(builder.timeout, Duration::from_secs(5));
+            assert_eq!(builder.secret, None);
+            assert!(!builder.build().unwrap().is_enabled());
+        }
+    }
+
+    #[test]
+    fn a_bad_variable_is_named_with_its_value_and_what_was_expected() {
+        let cases = [
+            (
+                "TRACEHUB_URL",
+                "https://hub",
+                "TRACEHUB_URL must be http://host[:port][/prefix] (must start with http:// (TLS is not built in)), is \"https://hub\"",
+            ),
+            ("TRACEHUB_BATCH_SIZE", "ten", "TRACEHUB_BATCH_SIZE must be a whole number from 1 to 10000, is \"ten\""),
+            ("TRACEHUB_BATCH_SIZE", "0", "TRACEHUB_BATCH_SIZE must be a whole number from 1 to 10000, is \"0\""),
+            (
+                "TRACEHUB_FLUSH_INTERVAL",
+                "nan",
+                "TRACEHUB_FLUSH_INTERVAL must be a number of seconds from 0 to 3600, is \"nan\"",
+            ),
+            (
+                "TRACEHUB_FLUSH_INTERVAL",
+                "-1",
+                "TRACEHUB_FLUSH_INTERVAL must be a number of seconds from 0 to 3600, is \"-1\"",
+            ),
+            ("TRACEHUB_TIMEOUT", "0", "TRACEHUB_TIMEOUT must be a number of seconds from 0.001 to 3600, is \"0\""),
+            ("TRACEHUB_RETRY_COUNT", "-1", "TRACEHUB_RETRY_COUNT must be a whole number from 0 to 1000, is \"-1\""),
+            ("TRACEHUB_SECRET", "two\nlines", "TRACEHUB_SECRET must be text that an HTTP header can carry"),
+        ];
+        for (variable, value, expected) in cases {
+            assert_eq!(from(&[(variable, value)]).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_is_not_unicode_is_not_repeated() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let raw = |name: &str| (name == SECRET_VARIABLE).then(|| OsString::from_vec(b"hunter\xff".to_vec()));
+        let err = TraceHubClientBuilder::from_lookup(&raw).unwrap_err();
+        assert!(!format!("{err} {err:?}").contains("hunter"), "{err:?}");
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused_also_when_disabled() {
+        let builder = || TraceHubClientBuilder::new("");
+        for (builder, setting) in [
+            (builder().batch_size(0), "batch_size"),
+            (builder().flush_interval(Duration::MAX), "flush_interval"),
+            (builder().timeout(Duration::ZERO), "timeout"),
+            (builder().retry_count(1_001), "retry_count"),
+            (builder().queue_capacity(0), "queue_capacity"),
+            (builder().max_bytes(usize::MAX), "max_bytes"),
+        ] {
+            let err = builder.build().unwrap_err();
+            assert!(matches!(err, BuildError::InvalidSetting { setting: named, .. } if named == setting), "{err}");
+        }
+        assert!(matches!(builder().secret("\n").build(), Err(BuildError::InvalidSecret)));
+        let ftp = builder().url("ftp://hub").build();
+        assert!(matches!(ftp, Err(BuildError::InvalidUrl { .. })));
+    }
+}

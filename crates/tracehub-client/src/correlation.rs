@@ -1,0 +1,60 @@
+//! Correlation ids: new ones, the header they travel in, and which of those that come in are taken.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The header that carries the correlation id from service to service.
+pub const CORRELATION_HEADER: &str = "X-Correlation-ID";
+
+/// The longest inbound id, in characters.
+const MAX_INBOUND: usize = 128;
+
+/// A new correlation id: 128 random bits as 32 lower-case hexadecimal digits.
+#[must_use]
+pub fn new_id() -> String {
+    format!("{:016x}{:016x}", random_bits(), random_bits())
+}
+
+/// Whether an id that came from outside may be taken: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`.
+///
+/// What else a header may hold could break a log line, a URL or a page further on.
+#[must_use]
+pub fn valid_inbound(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
+    (1..=MAX_INBOUND).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+/// 64 bits that no other call and no other process is likely to get.
+///
+/// A counter, scrambled with keys that the system's random source gave this process: unlike generators that are seeded
+/// from clock and thread number, two machines that started alike do not repeat each other.
+pub(crate) fn random_bits() -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    KEYS.hash_one(CALLS.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn new_ids_are_valid_and_differ() {
+        let ids: HashSet<String> = (0..1_000).map(|_| new_id()).collect();
+        assert_eq!(ids.len(), 1_000);
+        assert!(ids.iter().all(|id| id.len() == 32 && valid_inbound(id)));
+    }
+
+    #[test]
+    fn inbound_ids_are_checked() {
+        for id in ["a", "A-z.0_9:", &"x".repeat(128)] {
+            assert!(valid_inbound(id), "{id}");
+        }
+        for id in ["", " ", "a b", "a/b", "a\n", "é", "<a>", &"x".repeat(129)] {
+            assert!(!valid_inbound(id), "{id}");
+        }
+    }
+}

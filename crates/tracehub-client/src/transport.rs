@@ -1,0 +1,139 @@
+//! The wire: one request body out, what came of it back; and its test double.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use tracehub_core::wire::ingest::IngestAnswer;
+
+use crate::http::{self, BaseUrl};
+
+/// The most bytes that are read of an answer.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The server has stored the batch, and says how many entries it counted.
+    Acknowledged { accepted: u64 },
+    /// The server answered with another status than 200.
+    Refused { status: u16, retry_after: Option<Duration>, message: String },
+    /// The status was 200, but the answer is not one of a TraceHub server.
+    Unknown,
+    /// There was no answer: no connection, a broken one, or no time left.
+    Unreachable { reason: String },
+}
+
+/// Carries request bodies to a server.
+pub(crate) trait Transport {
+    /// Sends one body; ends within the transport's timeout.
+    async fn post(&self, body: Bytes) -> Outcome;
+}
+
+/// HTTP to `POST /ingest`.
+#[derive(Debug)]
+pub(crate) struct HttpTransport {
+    http: reqwest::Client,
+    url: String,
+    headers: HeaderMap,
+    timeout: Duration,
+}
+
+impl HttpTransport {
+    /// Must be called, used and dropped on the thread whose runtime drives it.
+    pub(crate) fn new(base: &BaseUrl, secret: Option<HeaderValue>, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(secret) = secret {
+            headers.insert(http::SECRET_HEADER, secret);
+        }
+        Ok(Self { http: http::client()?, url: base.join("/ingest"), headers, timeout })
+    }
+
+    async fn exchange(&self, body: Bytes) -> Result<Outcome, reqwest::Error> {
+        let request = self.http.post(&self.url).headers(self.headers.clone());
+        let response = request.timeout(self.timeout).body(body).send().await?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let answer = http::read_body(response, MAX_ANSWER_BYTES).await;
+        if status != 200 {
+            // The status alone decides; a body that is long or breaks off only costs the message.
+            let message = http::refusal_message(&answer.ok().flatten().unwrap_or_default());
+            return Ok(Outcome::Refused { status, retry_after, message });
+        }
+        let answer = answer?.and_then(|body| serde_json::from_slice::<IngestAnswer>(&body).ok());
+        Ok(answer.map_or(Outcome::Unknown, |answer| Outcome::Acknowledged { accepted: answer.accepted }))
+    }
+}
+
+impl Transport for HttpTransport {
+    async fn post(&self, body: Bytes) -> Outcome {
+        self.exchange(body).await.unwrap_or_else(|err| Outcome::Unreachable { reason: http::reason(&err) })
+    }
+}
+
+/// `Retry-After` in seconds. Its other form, a date, is not what TraceHub servers send and counts as none.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// A server in memory: answers by a function of the request's number and body, and keeps every body.
+#[cfg(test)]
+pub(crate) mod double {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::{Bytes, Outcome, Transport};
+
+    /// Answers the request with this number, counted from 0; none is a server that never answers.
+    type Answer = Box<dyn Fn(usize, &Bytes) -> Option<Outcome> + Send + Sync>;
+
+    pub(crate) struct Double {
+        answer: Answer,
+        bodies: Mutex<Vec<Bytes>>,
+    }
+
+    impl Double {
+        pub(crate) fn new(answer: impl Fn(usize, &Bytes) -> Option<Outcome> + Send + Sync + 'static) -> Self {
+            Self { answer: Box::new(answer), bodies: Mutex::default() }
+        }
+
+        pub(crate) fn bodies(&self) -> Vec<Bytes> {
+            self.bodies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+    }
+
+    impl Transport for Double {
+        async fn post(&self, body: Bytes) -> Outcome {
+            let number = {
+                let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+                bodies.push(body.clone());
+                bodies.len() - 1
+            };
+            match (self.answer)(number, &body) {
+                Some(outcome) => outcome,
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_counts_in_seconds_only() {
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("-1", None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("99999999999999999999999", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! The worker thread: takes entries off the queue, cuts batches, sends them, and stops by a deadline. It does the I/O;
+//! `batch.rs` and `retry.rs` decide.
+
+use std::io;
+use std::iter;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::batch::{Batch, Cut, Limits};
+use crate::builder::Settings;
+use crate::complaint::{Complaints, Kind};
+use crate::error::Refused;
+use crate::http::Secret;
+use crate::progress::{Deadline, Progress};
+use crate::queue::{self, Queue};
+use crate::retry::{self, Verdict};
+use crate::stats::{Counters, DropReason, Stats};
+use crate::transport::{HttpTransport, Outcome, Transport};
+
+/// How long the worker sleeps while there is traffic. Waking it for each entry would cost every sender microseconds.
+const NAP: Duration = Duration::from_millis(20);
+/// How long nothing must happen before the worker rests until it is woken.
+const IDLE_BEFORE_REST: Duration = Duration::from_secs(1);
+
+/// What the handles and the worker share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Progress,
+    /// Up to which count of accepted entries someone waits for a flush.
+    flush_to: AtomicU64,
+    /// Set once: by when the worker must have stopped.
+    closing: watch::Sender<Option<Deadline>>,
+}
+
+impl Shared {
+    pub(crate) fn new(capacity: usize, max_bytes: usize) -> Self {
+        Self {
+            queue: Queue::new(capacity, max_bytes),
+            counters: Counters::default(),
+            progress: Progress::default(),
+            flush_to: AtomicU64::new(0),
+            closing: watch::Sender::new(None),
+        }
+    }
+
+    /// Asks the worker to send the first `accepted` entries without delay.
+    pub(crate) fn hurry(&self, accepted: u64) {
+        self.flush_to.fetch_max(accepted, Ordering::AcqRel);
+        self.queue.ring();
+    }
+
+    /// Takes no more entries and asks the worker to stop by `deadline`. The first call counts.
+    pub(crate) fn close(&self, deadline: Deadline) {
+        self.queue.close();
+        self.closing.send_if_modified(|closing| {
+            let first = closing.is_none();
+            closing.get_or_insert(deadline);
+            first
+        });
+        self.queue.ring();
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.counters.snapshot(|| self.queue.accepted())
+    }
+}
+
+/// Starts the thread. Its runtime and its HTTP client are built, used and dropped on it, so neither can meet a runtime
+/// of the host.
+pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> {
+    let (ready, started) = crossbeam_channel::bounded(1);
+    let settings = settings.clone();
+    thread::Builder::new().name("tracehub-client".into()).spawn(move || {
+        let ending = Ending(shared);
+        let shared = &ending.0;
+        let (runtime, transport) = match build(&settings) {
+            Ok(built) => built,
+            Err(err) => {
+                let _ = ready.send(Err(err));
+                return;
+            }
+        };
+        let _ = ready.send(Ok(()));
+        runtime.block_on(run(shared, &transport, &settings));
+        drop(transport);
+        // Not a plain drop, which would wait for a name look-up that hangs.
+        runtime.shutdown_background();
+    })?;
+    started.recv().unwrap_or_else(|_| Err(io::Error::other("the worker thread ended at once")))
+}
+
+fn build(settings: &Settings) -> io::Result<(tokio::runtime::Runtime, HttpTransport)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let secret = settings.secret.as_ref().and_then(Secret::header);
+    let transport = HttpTransport::new(&settings.url, secret, settings.timeout).map_err(io::Error::other)?;
+    Ok((runtime, transport))
+}
+
+/// Says that the worker has ended, also when it ends by a panic: nobody may wait for it, nothing may queue up for it.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.queue.close();
+        self.0.progress.end();
+    }
+}
+
+/// Works until the client is closed and everything is delivered or dropped, or until the close's deadline.
+async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings) {
+    let mut closing = shared.closing.subscribe();
+    let deadline = async {
+        let deadline = match closing.wait_for(Option::is_some).await {
+            Ok(closing) => *closing,
+            Err(_) => None,
+        };
+        match deadline {
+            Some(deadline) => deadline.passed().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut worker = Worker {
+        shared,
+        transport,
+        retry_count: settings.retry_count,
+        limits: Limits { trigger: settings.batch_size, interval: settings.flush_interval },
+        finished: 0,
+        refused: 0,
+        complaints: Complaints::default(),
+    };
+    tokio::select! {
+        () = worker.work() => {}
+        // Drops the request that is on its way: the deadline holds for hanging servers, too.
+        () = deadline => {}
+    }
+}
+
+struct Worker<'a, T> {
+    shared: &'a Shared,
+    transport: &'a T,
+    retry_count: u32,
+    limits: Limits,
+    /// How many entries were delivered or dropped.
+    finished: u64,
+    /// How many entries were refused when it was last looked.
+    refused: u64,
+    complaints: Complaints,
+}
+
+impl<T: Transport> Worker<'_, T> {
+    async fn work(&mut self) {
+        let queue = &self.shared.queue;
+        let mut waiting = Batch::default();
+        let mut oldest = Instant::now();
+        let mut last_busy = oldest;
+        loop {
+            if waiting.is_empty() {
+                oldest = Instant::now();
+            }
+            self.fill(&mut waiting);
+            self.mention_refusals();
+            let urgent = queue.is_closed() || self.shared.flush_to.load(Ordering::Acquire) > self.finished;
+            match self.limits.decide(&waiting, oldest.elapsed(), urgent) {
+                Cut::Now => {
+                    let batch = waiting.cut();
+                    self.deliver(&batch).await;
+                    last_busy = Instant::now();
+                }
+                Cut::Wait(rest) => {
+                    queue.nap(rest.min(NAP)).await;
+                    last_busy = Instant::now();
+                }
+                Cut::Nothing if queue.is_done() => return,
+                Cut::Nothing if last_busy.elapsed() < IDLE_BEFORE_REST => queue.nap(NAP).await,
+                Cut::Nothing => {
+                    queue.rest().await;
+                    last_busy = Instant::now();
+                }
+            }
+        }
+    }
+
+    /// Encodes what waits in the queue, as much as one request may carry.
+    fn fill(&self, waiting: &mut Batch) {
+        while !self.limits.is_full(waiting) {
+            let Some(entry) = self.shared.queue.take() else {
+                return;
+            };
+            waiting.push(&entry, queue::cost(&entry));
+        }
+    }
+
+    /// Sends a batch until each of its entries is delivered or dropped. Halves are sent in order, so the finished
+    /// entries are always the first ones that were enqueued.
+    async fn deliver(&mut self, batch: &Batch) {
+        let mut parts: Vec<Range<usize>> = iter::once(0..batch.len()).collect();
+        while let Some(part) = parts.pop() {
+            let entries = part.len() as u64;
+            match self.settle(batch.body(part.clone()), part.len()).await {
+                Settled::Delivered => self.shared.counters.delivered(entries),
+                Settled::Dropped(reason) => self.shared.counters.dropped(reason, entries),
+                Settled::Halve => {
+                    let middle = part.start + part.len() / 2;
+                    parts.push(middle..part.end);
+                    parts.push(part.start..middle);
+                    continue;
+                }
+            }
+            self.finished += entries;
+            self.shared.progress.advance(entries);
+            self.shared.queue.release(entries, batch.cost(part));
+        }
+    }
+
+    /// Sends one body, again and again if need be. Every time it is the same bytes, so that the server can tell that it
+    /// has the entries already.
+    async fn settle(&mut self, body: bytes::Bytes, entries: usize) -> Settled {
+        let mut retried = 0;
+        loop {
+            let outcome = self.transport.post(body.clone()).await;
+            let count = entries as u64;
+            match retry::judge(&outcome, entries, retried, self.retry_count, fastrand::f64()) {
+                Verdict::Delivered => return Settled::Delivered,
+                Verdict::Halve => return Settled::Halve,
+                Verdict::Again(wait) => {
+                    self.complaints.complain(Kind::Troubled, count, || describe(&outcome));
+                    tokio::time::sleep(wait).await;
+                    retried += 1;
+                }
+                Verdict::Drop(reason) => {
+                    self.complaints.complain(Kind::Dropped, count, || describe(&outcome));
+                    return Settled::Dropped(reason);
+                }
+            }
+        }
+    }
+
+    /// Senders do not log; the worker tells of their losses.
+    fn mention_refusals(&mut self) {
+        let counts = self.shared.counters.refused_counts();
+        let new = counts.total() - self.refused;
+        if new > 0 {
+            self.refused = counts.total();
+            self.complaints.complain(Kind::Refused, new, || {
+                let reasons = [
+                    (counts.queue_full, Refused::QueueFull.to_string()),
+                    (counts.out_of_bytes, Refused::OutOfBytes.to_string()),
+                    (counts.closed, Refused::Closed.to_string()),
+                    (counts.invalid, "a name of the checkpoint breaks a limit".to_owned()),
+                ];
+                let met = reasons.into_iter().filter(|(count, _)| *count > 0);
+                met.map(|(_, reason)| reason).collect::<Vec<_>>().join("; ")
+            });
+        }
+    }
+}
+
+/// What became of a part of a batch.
+enum Settled {
+    Delivered,
+    Dropped(DropReason),
+    Halve,
+}
+
+fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Acknowledged { accepted } => format!("the server counted {accepted} entries"),
+        Outcome::Unknown => "the answer is not one of a TraceHub server".to_owned(),
+        Outcome::Refused { status, message, .. } => format!("the server answered {status}: {message}"),
+        Outcome::Unreachable { reason } => format!("the server cannot be reached: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use tracehub_core::TraceEntry;
+    use tracehub_core::wire::ingest::IngestBatch;
+
+    use super::*;
+    use crate::http::BaseUrl;
+    use crate::transport::double::Double;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn settings() -> Settings {
+        Settings {
+            url: BaseUrl::parse("http://hub").unwrap(),
+            secret: None,
+            batch_size: 10,
+            flush_interval: SECOND,
+            timeout: SECOND,
+            retry_count: 2,
+        }
+    }
+
+    /// A client's inside with entries in the queue; their suffixes count from 0.
+    fn holding(entries: usize) -> Shared {
+        let shared = Shared::new(2_000, 16 << 20);
+        add(&shared, 0..entries);
+        shared
+    }
+
+    fn add(shared: &Shared, numbers: Range<usize>) {
+        for number in numbers {
+            let entry = TraceEntry::builder("MA", "c1").suffix(number.to_string()).build().unwrap();
+            shared.queue.offer(entry).unwrap();
+        }
+    }
+
+    fn numbers(body: &Bytes) -> Vec<usize> {
+        let batch = IngestBatch::parse(body.to_vec()).expect("a body is a valid batch");
+        batch.entries().map(|entry| entry.suffix.parse().unwrap()).collect()
+    }
+
+    fn acknowledged(body: &Bytes) -> Outcome {
+        Outcome::Acknowledged { accepted: numbers(body).len() as u64 }
+    }
+
+    fn refused(status: u16, retry_after: Option<Duration>) -> Outcome {
+        Outcome::Refused { status, retry_after, message: String::new() }
+    }
+
+    /// Closes, and works until all is done.
+    async fn finish(shared: &Shared, transport: &Double) -> Stats {
+        shared.close(Deadline::after(Duration::MAX));
+        run(shared, transport, &settings()).await;
+        assert!(shared.queue.is_done(), "every place and byte is given back");
+        shared.stats()
+    }
+
+    /// Works while `script` runs.
+    async fn meanwhile(shared: &Shared, transport: &Double, script: impl Future<Output = ()>) {
+        let settings = settings();
+        tokio::select! {
+            () = run(shared, transport, &settings) => panic!("the worker stopped by itself"),
+            () = script => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_entries_wait_for_company_and_enough_do_not() {
+        let shared = holding(9);
+        let transport = Double::new(|_, body| Some(acknowledged(body)));
+        meanwhile(&shared, &transport, async {
+            tokio::time::sleep(Duration::from_millis(950)).await;
+            assert_eq!(transport.bodies().len(), 0);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(transport.bodies().len(), 1);
+            add(&shared, 9..19);
+            tokio::time::sleep(2 * NAP).await;
+            assert_eq!(transport.bodies().len(), 2);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resting_worker_hears_the_next_entry_and_a_flush() {
+        let shared = holding(0);
+        let transport = Double::new(|_, body| Some(acknowledged(body)));
+        meanwhile(&shared, &transport, async {
+            tokio::time::sleep(100 * SECOND).await;
+            add(&shared, 0..1);
+            shared.hurry(1);
+            tokio::time::sleep(2 * NAP).await;
+            assert_eq!(shared.progress.finished(), 1);
+            tokio::time::sleep(100 * SECOND).await;
+            add(&shared, 1..11);
+            tokio::time::sleep(2 * NAP).await;
+            assert_eq!(shared.progress.finished(), 11);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batches_grow_under_load() {
+        let shared = holding(1_200);
+        let transport = Double::new(|_, body| Some(acknowledged(body)));
+        let stats = finish(&shared, &transport).await;
+        let sizes: Vec<usize> = transport.bodies().iter().map(|body| numbers(body).len()).collect();
+        assert_eq!((sizes, stats.delivered), (vec![500, 500, 200], 1_200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_waits_as_asked_and_sends_the_same_bytes() {
+        let shared = holding(3);
+        let transport = Double::new(|number, body| {
+            Some(match number {
+                0 => refused(503, Some(7 * SECOND)),
+                1 => Outcome::Unreachable { reason: String::new() },
+                _ => acknowledged(body),
+            })
+        });
+        let start = Instant::now();
+        let stats = finish(&shared, &transport).await;
+        let bodies = transport.bodies();
+        assert_eq!((stats.delivered, bodies.len()), (3, 3));
+        assert!(bodies.iter().all(|body| *body == bodies[0]));
+        assert!(start.elapsed() >= 7 * SECOND && start.elapsed() < 8 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_fails_for_good_does_not_hold_up_the_next() {
+        let shared = holding(600);
+        let transport =
+            Double::new(|number, body| Some(if number < 3 { refused(503, None) } else { acknowledged(body) }));
+        let stats = finish(&shared, &transport).await;
+        assert_eq!((stats.dropped.undelivered, stats.delivered), (500, 100));
+        assert_eq!(transport.bodies().len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_of_a_close_abandons_a_request_that_hangs() {
+        let shared = holding(600);
+        let transport = Double::new(|number, body| (number == 0).then(|| acknowledged(body)));
+        shared.close(Deadline::after(2 * SECOND));
+        shared.close(Deadline::after(Duration::MAX));
+        let start = Instant::now();
+        run(&shared, &transport, &settings()).await;
+        assert!(start.elapsed() < 3 * SECOND, "the first deadline counts");
+        let stats = shared.stats();
+        assert_eq!((stats.delivered, stats.pending, stats.dropped.total()), (500, 100, 0));
+    }
+
+    #[test]
+    fn a_worker_that_panics_leaves_nobody_waiting() {
+        let shared = Arc::new(holding(1));
+        let ending = Ending(Arc::clone(&shared));
+        let panicked = thread::spawn(move || {
+            let _ending = ending;
+            std::panic::resume_unwind(Box::new("a fault"));
+        });
+        assert!(panicked.join().is_err());
+        assert!(shared.progress.wait_for(1, Deadline::after(10 * SECOND)).ended);
+        let entry = TraceEntry::builder("MA", "c1").build().unwrap();
+        assert_eq!(shared.queue.offer(entry), Err(Refused::Closed));
+    }
+
+    /// Runs a future to its end with a clock that jumps.
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_time().start_paused(true).build().unwrap().block_on(future)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn each_bad_entry_costs_itself_alone(
+            entries in 1_usize..80,
+            bad in prop::collection::btree_set(0_usize..80, 0..10),
+            status in prop::sample::select(vec![400_u16, 413, 422]),
+        ) {
+            let bad: BTreeSet<usize> = bad.into_iter().filter(|number| *number < entries).collect();
+            let refuses = bad.clone();
+            let transport = Double::new(move |_, body| {
+                let spoilt = numbers(body).iter().any(|number| refuses.contains(number));
+                Some(if spoilt { refused(status, None) } else { acknowledged(body) })
+            });
+            let stats = block_on(finish(&holding(entries), &transport));
+            prop_assert_eq!(stats.dropped.rejected, bad.len() as u64);
+            prop_assert_eq!(stats.delivered, (entries - bad.len()) as u64);
+            let taken: Vec<usize> = transport
+                .bodies()
+                .iter()
+                .map(numbers)
+                .filter(|numbers| !numbers.iter().any(|number| bad.contains(number)))
+                .flatten()
+                .collect();
+            let good: Vec<usize> = (0..entries).filter(|number| !bad.contains(number)).collect();
+            prop_assert_eq!(taken, good, "in order, each once");
+        }
+
+        #[test]
+        fn whatever_the_server_does_the_counts_balance(
+            entries in 0_usize..700,
+            answers in prop::collection::vec(0_u8..7, 1..40),
+        ) {
+            let transport = Double::new(move |number, body| {
+                Some(match answers[number % answers.len()] {
+                    0 => refused(422, None),
+                    1 => refused(503, Some(SECOND)),
+                    2 => refused(401, None),
+                    3 => Outcome::Unknown,
+                    4 => Outcome::Unreachable { reason: String::new() },
+                    _ => acknowledged(body),
+                })
+            });
+            let stats = block_on(finish(&holding(entries), &transport));
+            prop_assert_eq!((stats.accepted, stats.pending), (entries as u64, 0));
+            prop_assert_eq!(stats.accepted, stats.delivered + stats.dropped.total());
+        }
+    }
+}

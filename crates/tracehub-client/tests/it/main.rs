@@ -1,0 +1,11 @@
+//! The SDK from outside: its public API against a small HTTP server on the loopback.
+#![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
+
+mod checkpoint;
+mod flush_close;
+mod losses;
+mod query;
+mod runtime;
+mod sending;
+mod stream;
+mod support;
