@@ -89,7 +89,8 @@ impl TraceHubQueryClient {
         self.answer(request).await
     }
 
-    /// The most recently active chains, at most `limit` (0 to 10,000).
+    /// The most recently active chains, at most `limit` (0 to 10,000), with whether each is complete. The original does
+    /// not say that.
     ///
     /// # Errors
     /// [`QueryError`]

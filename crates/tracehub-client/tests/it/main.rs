@@ -4,6 +4,7 @@
 mod checkpoint;
 mod flush_close;
 mod losses;
+mod original;
 mod query;
 mod runtime;
 mod sending;
