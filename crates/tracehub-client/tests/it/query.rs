@@ -47,7 +47,7 @@ async fn ids_and_sources_are_encoded() {
 async fn lists_health_and_cleanup_are_read() {
     let server = Server::start(|_, request| {
         let body = match request.target.as_str() {
-            "/hub/correlations?limit=7" => {
+            "/hub/correlations?limit=7&include=complete" => {
                 r#"{"correlations":[{"correlation_id":"c1","trace_count":2,"first_ts":1.0,"last_ts":3.0,"duration_ms":2,"sources":["MA"]}],"count":1}"#
             }
             "/hub/health" => {
