@@ -1,4 +1,4 @@
-//! A JSON body's bytes: declared as JSON, not too large, not too slow.
+//! A JSON body's bytes: declared as JSON, not too large, not too slow, decompressed.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use tracehub_core::wire::ingest::MAX_BODY_BYTES;
 
+use super::inflate::{Encoding, inflate};
 use crate::error::ApiError;
 
 /// How long a body may take to arrive. The largest needs 5 Mbit/s for it.
@@ -26,30 +27,49 @@ impl FromRequest for JsonBody {
         let checked = check_headers(request);
         let payload = payload.take();
         Box::pin(async move {
-            let declared = checked?;
-            tokio::time::timeout(BODY_TIMEOUT, read(payload, declared))
+            let Declared { length, encoding } = checked?;
+            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload, length))
                 .await
-                .map_err(|_| ApiError::RequestTimeout)?
-                .map(Self)
+                .map_err(|_| ApiError::RequestTimeout)??;
+            match encoding {
+                None => Ok(Self(body)),
+                Some(encoding) => inflate(encoding, body).await.map(Self),
+            }
         })
     }
 }
 
-/// Checks what can be refused before a byte is read; gives the declared length.
-fn check_headers(request: &HttpRequest) -> Result<usize, ApiError> {
-    let declared = length(request)?.unwrap_or(0);
-    if declared > MAX_BODY_BYTES {
+/// What the headers say of the body.
+struct Declared {
+    length: usize,
+    encoding: Option<Encoding>,
+}
+
+/// Checks what can be refused before a byte is read.
+fn check_headers(request: &HttpRequest) -> Result<Declared, ApiError> {
+    let length = length(request)?.unwrap_or(0);
+    if length > MAX_BODY_BYTES {
         return Err(ApiError::BodyTooLarge);
     }
     // The original says 422 to an empty body whatever its type, so that is left to the parser.
-    let has_body = declared > 0 || request.headers().contains_key(header::TRANSFER_ENCODING);
+    let has_body = length > 0 || request.headers().contains_key(header::TRANSFER_ENCODING);
     if has_body && !is_json(request) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    match request.headers().get(header::CONTENT_ENCODING) {
-        None => Ok(declared),
-        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(declared),
-        Some(encoding) => Err(ApiError::UnsupportedEncoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned())),
+    Ok(Declared { length, encoding: encoding(request)? })
+}
+
+/// The one encoding of the body. What is not known is refused, because its bytes would be parsed as they are.
+fn encoding(request: &HttpRequest) -> Result<Option<Encoding>, ApiError> {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    let Some(value) = encodings.next() else { return Ok(None) };
+    let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+    match name.as_str() {
+        _ if encodings.next().is_some() => Err(ApiError::UnsupportedEncoding(format!("{name}, and more"))),
+        "identity" => Ok(None),
+        "gzip" | "x-gzip" => Ok(Some(Encoding::Gzip)),
+        "zstd" => Ok(Some(Encoding::Zstd)),
+        _ => Err(ApiError::UnsupportedEncoding(name)),
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub(crate) mod body;
 pub(crate) mod correlation_id;
+mod inflate;
 pub(crate) mod query;

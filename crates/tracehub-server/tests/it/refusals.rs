@@ -104,6 +104,29 @@ async fn content_types_and_encodings() {
     let encoded = server.request(Method::POST, "/ingest").header("content-type", "application/json");
     let (status, refusal) = answer(encoded.header("content-encoding", "br").body(body())).await;
     assert_eq!((status, &refusal["error"]), (415, &json!("unsupported_encoding")));
+    let twice = server.request(Method::POST, "/ingest").header("content-type", "application/json");
+    let twice = twice.header("content-encoding", "gzip, gzip").body(body());
+    assert_eq!(answer(twice).await.0, 415);
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_taken_up_to_the_limit_of_a_body() {
+    let server = Server::start();
+    let send = |encoding: &'static str, body: Vec<u8>| {
+        let request = server.request(Method::POST, "/ingest").header("content-type", "application/json");
+        answer(request.header("content-encoding", encoding).body(body))
+    };
+    let body = |chain: &str| json!({ "traces": [entry(chain, 1.0, "s", "->")] }).to_string().into_bytes();
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, bytes).expect("memory takes it");
+        encoder.finish().expect("memory takes it")
+    };
+    assert_eq!(send("gzip", gzip(&body("a"))).await.1["inserted"], 1);
+    assert_eq!(send("zstd", zstd::encode_all(&body("b")[..], 1).unwrap()).await.1["inserted"], 1);
+    let (status, refusal) = send("gzip", gzip(&vec![b' '; 64 << 20])).await;
+    assert_eq!((status, &refusal["error"]), (413, &json!("body_too_large")));
+    assert_eq!(send("gzip", body("c")).await.0, 400);
 }
 
 #[tokio::test]
