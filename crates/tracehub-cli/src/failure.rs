@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Unconfirmed,
     #[error("nothing was deleted")]
     Declined,
+    #[error("cannot read the answer: {0}")]
+    Input(io::Error),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
     #[error("cannot start: {0}")]
@@ -39,7 +41,7 @@ impl Failure {
             | Self::ServerStopped { .. }
             | Self::StreamEnded { .. } => 5,
             Self::Interrupted => 130,
-            Self::Query(_) | Self::Declined | Self::Output(_) | Self::Runtime(_) => 1,
+            Self::Query(_) | Self::Declined | Self::Input(_) | Self::Output(_) | Self::Runtime(_) => 1,
         })
     }
 }

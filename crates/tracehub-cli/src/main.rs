@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 /// Runs one command on a runtime of its own; Ctrl-C ends it at any point.
 fn run(command: &Command, settings: &Settings, screen: &mut Screen) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let command = async {
             match command {
                 Command::Correlations(args) => commands::correlations::run(args, settings, screen).await,
@@ -52,5 +52,8 @@ fn run(command: &Command, settings: &Settings, screen: &mut Screen) -> Result<()
             interrupted = tokio::signal::ctrl_c() => Err(interrupted.map_or_else(Failure::Runtime, |()| Failure::Interrupted)),
             outcome = command => outcome,
         }
-    })
+    });
+    // Dropping the runtime would wait for the thread that reads an answer, so Ctrl-C at a question would do nothing.
+    runtime.shutdown_background();
+    outcome
 }

@@ -16,7 +16,8 @@ pub(crate) async fn run(args: &CleanupArgs, settings: &Settings, screen: &mut Sc
 }
 
 async fn confirm(settings: &Settings) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
+    // The question goes to standard error: where that is no terminal, nobody would see what is waited for.
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Err(Failure::Unconfirmed);
     }
     let health = settings.client.health().await?;
@@ -30,7 +31,7 @@ async fn confirm(settings: &Settings) -> Result<(), Failure> {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
     });
-    let answer = answer.await.map_err(|err| Failure::Runtime(std::io::Error::other(err)))??;
+    let answer = answer.await.map_err(|err| Failure::Runtime(std::io::Error::other(err)))?.map_err(Failure::Input)?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::Declined),

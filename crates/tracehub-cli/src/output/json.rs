@@ -28,7 +28,14 @@ pub(crate) fn entry(entry: &TraceEntry) -> Vec<u8> {
     json
 }
 
-/// The same JSON with what could steer a terminal as `\uXXXX`. Such characters stand in strings only.
+/// The same JSON without line breaks and tabs. Inside strings JSON writes them as escapes, so those that are left stand
+/// between tokens: in a `data` that some other server kept as it was typed.
+pub(crate) fn one_line(mut json: Vec<u8>) -> Vec<u8> {
+    json.retain(|byte| !matches!(byte, b'\n' | b'\r' | b'\t'));
+    json
+}
+
+/// The same JSON, on one line, with what could steer a terminal as `\uXXXX`. Such characters stand in strings only.
 pub(crate) fn harmless(json: Vec<u8>) -> Vec<u8> {
     let text = match String::from_utf8(json) {
         Ok(text) if text.contains(is_harmful) => text,
@@ -51,6 +58,16 @@ pub(crate) fn harmless(json: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_over_several_lines_is_one_line_of_the_same_json() {
+        let typed = "{\r\n\t\"a b\": \"c\\nd\"\n}";
+        let line = harmless(one_line(typed.into()));
+        assert_eq!(line, br#"{"a b": "c\nd"}"#);
+        let (before, after): (serde_json::Value, serde_json::Value) =
+            (serde_json::from_str(typed).unwrap(), serde_json::from_slice(&line).unwrap());
+        assert_eq!(before, after);
+    }
 
     #[test]
     fn a_terminal_gets_the_same_json_without_what_steers_it() {

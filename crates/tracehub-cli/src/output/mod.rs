@@ -28,10 +28,12 @@ impl Screen {
     pub(crate) fn new(args: &OutputArgs) -> Self {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
-        let choice = match args.color {
-            ColorWhen::Auto => AutoStream::choice(&stdout),
-            ColorWhen::Always => ColorChoice::Always,
-            ColorWhen::Never => ColorChoice::Never,
+        let choice = match (args.output, args.color) {
+            // JSON has no colours, and a stream that takes colours away would take U+007F out of its strings too.
+            (Format::Json, _) => ColorChoice::AlwaysAnsi,
+            (Format::Table, ColorWhen::Auto) => AutoStream::choice(&stdout),
+            (Format::Table, ColorWhen::Always) => ColorChoice::Always,
+            (Format::Table, ColorWhen::Never) => ColorChoice::Never,
         };
         let zone = if args.utc { TimeZone::UTC } else { TimeZone::system() };
         Self { out: BufWriter::new(AutoStream::new(stdout, choice)), format: args.output, zone, is_terminal }
@@ -78,6 +80,7 @@ impl Screen {
 
     /// One line of JSON: to a program byte for byte, to a terminal with what could steer it written as escapes.
     fn json(&mut self, json: Vec<u8>) -> io::Result<()> {
+        let json = json::one_line(json);
         let json = if self.is_terminal { json::harmless(json) } else { json };
         self.out.write_all(&json)?;
         self.out.write_all(b"\n")
@@ -95,7 +98,7 @@ pub(crate) fn complain(failure: &Failure) {
 /// Asks on standard error, so that the answer's own output stays clean.
 pub(crate) fn ask(question: &str) {
     let mut stderr = anstream::stderr();
-    // A question that cannot be shown is answered with no: nothing is read from a terminal that is gone.
+    // A terminal that is gone ends the reading of the answer too, and no answer is a no.
     let _ = write!(stderr, "{}", escape::harmless(question));
     let _ = stderr.flush();
 }

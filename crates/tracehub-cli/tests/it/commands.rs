@@ -40,6 +40,19 @@ fn show_draws_calls_and_gives_the_servers_json() {
 }
 
 #[test]
+fn json_for_programs_loses_no_character_and_breaks_no_line() {
+    let odd = entry("->", "a\u{7f}b\u{9b}c\u{202e}", 1.0);
+    let server = Server::json("/traces/c1", 200, &chain(std::slice::from_ref(&odd), false));
+    for color in ["auto", "always", "never"] {
+        let (_, out, _) = run(&server.url, &["show", "c1", "-o", "json", "--color", color]);
+        assert_eq!(out, format!("{}\n", chain(std::slice::from_ref(&odd), false)));
+    }
+    let body = format!("data: {}\n\ndata: {{\"type\": \"timeout\"}}\n\n", odd.replace("{\"big", "{\ndata: \"big"));
+    let server = Server::answering(vec![("/", 200, "text/event-stream", body)]);
+    assert_eq!(run(&server.url, &["tail", "c1", "-o", "json"]).1, format!("{odd}\n"));
+}
+
+#[test]
 fn an_unfinished_call_is_marked_and_red_where_colours_are_wanted() {
     let server = Server::json("/traces/c1", 200, &chain(&[entry("->", "a", 1.0)], false));
     let (_, plain, _) = run(&server.url, &["show", "c1"]);

@@ -10,7 +10,8 @@ const NEVER: usize = usize::MAX;
 
 /// Finds each call's parent and each mark's call.
 ///
-/// A call is enclosed by the open call that started last among those that end after it. To find it, one goes from the
+/// A call is enclosed by the open call that started last among those that do not end before it; of two leaves at one
+/// time neither is before the other, because across services their arrival says nothing. To find it, one goes from the
 /// last one that started outwards over parents: what encloses a call in time encloses everything on that way that ends
 /// before it. No step is taken twice over the same two calls, so the whole is linear.
 pub(super) fn nest(entries: Vec<EntryRef<'_>>, mut calls: Vec<Call>) -> Chain<'_> {
@@ -38,6 +39,7 @@ pub(super) fn nest(entries: Vec<EntryRef<'_>>, mut calls: Vec<Call>) -> Chain<'_
         if let Some(leave) = calls[call].leave {
             while let Some(candidate) = parent
                 && ends[candidate] < leave
+                && entries[ends[candidate]].timestamp < entries[leave].timestamp
             {
                 parent = calls[candidate].parent;
             }
