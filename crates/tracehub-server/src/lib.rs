@@ -12,6 +12,7 @@ mod error;
 mod extract;
 mod ingest;
 mod live;
+mod open;
 mod reader;
 mod retention;
 mod routes;

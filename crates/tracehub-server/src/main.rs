@@ -59,9 +59,12 @@ fn exit_code(err: &StartError) -> ExitCode {
         StartError::Config(_) => 2,
         StartError::Listen(..) => 74,
         StartError::Run(RunError::Open(OpenError::Foreign { .. })) => 65,
-        StartError::Run(RunError::Open(OpenError::InUse { .. })) => 75,
+        StartError::Run(RunError::Open(OpenError::InUse { .. } | OpenError::MigrationBlocked { .. })) => 75,
         StartError::Run(RunError::Open(
-            OpenError::SymbolicLink { .. } | OpenError::Folder { .. } | OpenError::File { .. },
+            OpenError::SymbolicLink { .. }
+            | OpenError::Folder { .. }
+            | OpenError::File { .. }
+            | OpenError::MigrationRoom { .. },
         )) => 73,
         StartError::Run(_) | StartError::Signals(_) => 1,
     })

@@ -2,16 +2,18 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpServer;
-use tracehub_core::store::sqlite::{self, OpenError, OpenOptions};
+use tracehub_core::store::sqlite::{OpenError, OpenOptions};
 
 use crate::app;
 use crate::config::{self, Config};
 use crate::ingest::Ingest;
 use crate::live::hub::Hub;
+use crate::open;
 use crate::reader::Reader;
 use crate::retention;
 use crate::state::State;
@@ -31,6 +33,9 @@ pub enum RunError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Opening the store panicked; the log says where.
+    #[error("opening the database did not end as it should")]
+    OpenPanicked,
     /// The writer's thread cannot be started.
     #[error("cannot start the writer")]
     Writer(#[source] io::Error),
@@ -48,7 +53,11 @@ pub enum RunError {
 /// [`RunError`]; nothing that was acknowledged is lost.
 pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     let options = OpenOptions { path: config.database.clone(), durability: config.durability, readers: READERS };
-    let (store, reader) = sqlite::open(&options)?;
+    let mut shutdown = pin!(shutdown);
+    let Some((store, reader)) = open::open(options, &mut shutdown).await? else {
+        tracing::info!("stopped before the database was open");
+        return Ok(());
+    };
     let hub = Arc::new(Hub::default());
     let (ingest, commands) = Ingest::new();
     let writer =
@@ -71,7 +80,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let handle = server.handle();
     let stop = async {
         tokio::select! {
-            () = shutdown => {}
+            () = &mut shutdown => {}
             () = retention::ask_regularly(ingest.clone()) => {}
         }
         tracing::info!("stopping: finishing what was accepted");

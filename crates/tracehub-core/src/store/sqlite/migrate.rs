@@ -2,10 +2,23 @@
 
 use rusqlite::Connection;
 
+use super::import;
+
 /// `application_id` of a TraceHub file: the bytes `TrHb`.
 const APPLICATION_ID: i32 = 0x5472_4862;
+/// How many migrations a file of the newest schema has had.
+pub(super) const NEWEST: usize = 1;
 /// The migrations in order. Once released, one is never edited; the next is added.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_entries.sql")];
+const MIGRATIONS: [&str; NEWEST] = [include_str!("../../../migrations/0001_entries.sql")];
+
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Ours, or nobody's yet, with so many migrations behind it.
+    Ours { version: usize },
+    /// The Python server's, 0.1.0.
+    Python,
+}
 
 /// Why a file has no version that this program knows.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +45,13 @@ pub(super) fn migrate(connection: &mut Connection, version: usize) -> rusqlite::
     Ok(())
 }
 
-/// The file's version, 0 if it is empty; refuses what is not ours or newer than this program.
-pub(super) fn version(connection: &Connection) -> Result<usize, OwnerError> {
+/// Whose file it is; refuses what is of others or newer than this program.
+pub(super) fn owner(connection: &Connection) -> Result<Owner, OwnerError> {
     let application_id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if application_id == APPLICATION_ID {
         return if version <= MIGRATIONS.len() {
-            Ok(version)
+            Ok(Owner::Ours { version })
         } else {
             Err(OwnerError::Foreign(format!(
                 "it was written by a newer version (schema {version}, this program knows {})",
@@ -51,10 +64,17 @@ pub(super) fn version(connection: &Connection) -> Result<usize, OwnerError> {
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     if tables.is_empty() {
-        Ok(0)
-    } else if tables == ["traces"] {
-        Err(OwnerError::Foreign("it was written by the Python server 0.1.0; choose another file".to_owned()))
+        Ok(Owner::Ours { version: 0 })
+    } else if tables == ["traces"] && columns_of_traces(connection)? == import::COLUMNS {
+        Ok(Owner::Python)
     } else {
         Err(OwnerError::Foreign(format!("it holds the tables {}", tables.join(", "))))
     }
+}
+
+fn columns_of_traces(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare("SELECT name FROM pragma_table_info('traces') ORDER BY cid")?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }

@@ -1,9 +1,11 @@
 //! The store on SQLite: one connection writes, a pool of read-only connections reads, WAL between them.
 //!
-//! `open` makes or checks the file, `migrate` its schema; `write` stores a group of batches in one transaction with
-//! the help of `names` (the dictionary) and `chains` (the summaries); `retention` deletes; `read` answers.
+//! `open` makes or checks the file, `migrate` its schema, `import` takes over a file of the Python server; `write` stores
+//! a group of batches in one transaction with the help of `names` (the dictionary) and `chains` (the summaries);
+//! `retention` deletes; `read` answers.
 
 mod chains;
+mod import;
 mod migrate;
 mod names;
 mod open;
@@ -11,7 +13,8 @@ mod read;
 mod retention;
 mod write;
 
-pub use self::open::{Durability, OpenError, OpenOptions, open};
+pub use self::import::{MigrationProgress, MigrationReport};
+pub use self::open::{Durability, OpenError, OpenOptions, open, open_with_progress};
 pub use self::read::SqliteReader;
 pub use self::write::SqliteWriter;
 

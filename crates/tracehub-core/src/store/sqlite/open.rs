@@ -2,14 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::migrate::{self, OwnerError};
+use super::import::{self, MigrationProgress};
+use super::migrate::{self, Owner, OwnerError};
 use super::names::NameTable;
 use super::read::SqliteReader;
 use super::write::SqliteWriter;
+use crate::store::BoxError;
 
 /// Every SQLite file begins with this text.
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
@@ -35,7 +38,7 @@ pub struct OpenOptions {
     pub readers: u32,
 }
 
-/// Why a store could not be opened. The file was not changed.
+/// Why a store could not be opened. What the file held, it still holds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -77,6 +80,39 @@ pub enum OpenError {
         /// What it is instead.
         reason: String,
     },
+    /// The file is the Python server's, and another program, likely that server, uses it.
+    #[error("cannot migrate the database {path} while another program uses it; stop the Python server first")]
+    MigrationBlocked {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file is the Python server's, and the disk has no room for a new file beside it.
+    #[error(
+        "cannot migrate the database {path} of the Python server: the new file needs up to {needed} bytes beside the \
+         old one, {available} are free; nothing was changed"
+    )]
+    MigrationRoom {
+        /// The database file.
+        path: PathBuf,
+        /// Bytes that the new file may take.
+        needed: u64,
+        /// Bytes that are free on the disk.
+        available: u64,
+    },
+    /// The file is the Python server's, and its migration was broken off by the caller. The next start begins again.
+    #[error("the migration of the database {path} was stopped; the next start begins it again")]
+    MigrationStopped {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file is the Python server's and could not be migrated. Its rows are as they were.
+    #[error("cannot migrate the database {path} of the Python server; its rows are as they were")]
+    Migration {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        source: BoxError,
+    },
     /// SQLite refuses the file.
     #[error("SQLite cannot open {path}")]
     Sqlite {
@@ -98,17 +134,39 @@ pub enum OpenError {
 /// Opens the store, making the file when it is missing.
 ///
 /// The file and its companions are readable by their owner alone. The writer holds a lock file beside the database
-/// (`<database>.lock`) for as long as it lives.
+/// (`<database>.lock`) for as long as it lives. A file of the Python server 0.1.0 is migrated first: see
+/// [`open_with_progress`].
 ///
 /// # Errors
-/// [`OpenError`]; the file is as it was.
+/// [`OpenError`]; what the file held, it still holds.
 pub fn open(options: &OpenOptions) -> Result<(SqliteWriter, SqliteReader), OpenError> {
+    open_with_progress(options, &mut |_| ControlFlow::Continue(()))
+}
+
+/// [`open`], telling `progress` how the migration of a file of the Python server 0.1.0 goes, every few thousand rows.
+///
+/// The new file grows beside the old one (`<database>.migrating`) and takes its name when it is whole and synced; the
+/// old one stays as `<database>.python-0.1.0.bak`. Whatever interrupts this, the process's end and a power cut
+/// included, the next call begins again, or finds it done. `progress` may break it off.
+///
+/// # Errors
+/// [`OpenError`]; what the file held, it still holds.
+pub fn open_with_progress(
+    options: &OpenOptions,
+    progress: &mut dyn FnMut(MigrationProgress) -> ControlFlow<()>,
+) -> Result<(SqliteWriter, SqliteReader), OpenError> {
     let path = resolve(&options.path)?;
     let lock = lock(&path)?;
     create_private(&path)?;
     check_magic(&path)?;
     let failed = |source| OpenError::Sqlite { path: path.clone(), source };
-    let version = check_owner(&path)?;
+    let version = match check_owner(&path)? {
+        Owner::Ours { version } => version,
+        Owner::Python => {
+            import::import(&path, &lock, progress)?;
+            migrate::NEWEST
+        }
+    };
     let mut connection = connect_writer(&path, options.durability).map_err(failed)?;
     migrate::migrate(&mut connection, version).map_err(failed)?;
     let names = NameTable::new();
@@ -168,7 +226,8 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
         .map_err(|source| OpenError::File { path: path.to_owned(), source })
 }
 
-fn private_options() -> fs::OpenOptions {
+/// Options to read and write a file that is made when missing, for its owner alone.
+pub(super) fn private_options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true);
     #[cfg(unix)]
@@ -188,20 +247,39 @@ fn check_magic(path: &Path) -> Result<(), OpenError> {
     Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() })
 }
 
-/// The schema version of the file, looked at read-only: setting the journal mode would write into a file of others.
-fn check_owner(path: &Path) -> Result<usize, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Connection::open_with_flags(path, flags).map_err(OwnerError::from).and_then(|file| migrate::version(&file)).map_err(
-        |err| match err {
-            OwnerError::Foreign(reason) => OpenError::Foreign { path: path.to_owned(), reason },
-            OwnerError::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
-        },
-    )
+/// Whose file it is, looked at read-only: setting the journal mode would write into a file of others.
+fn check_owner(path: &Path) -> Result<Owner, OpenError> {
+    let look = |flags| {
+        Connection::open_with_flags(path, flags).map_err(OwnerError::from).and_then(|file| migrate::owner(&file))
+    };
+    let outcome = match look(read_only()) {
+        // Its program was killed in mid-transaction, as the Python server may have been. Only a connection that may
+        // write can take the half transaction back, which any next reader of the file would do as well.
+        Err(OwnerError::Sqlite(err)) if needs_rollback(&err) => look(read_write()),
+        outcome => outcome,
+    };
+    outcome.map_err(|err| match err {
+        OwnerError::Foreign(reason) => OpenError::Foreign { path: path.to_owned(), reason },
+        OwnerError::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
+    })
 }
 
-fn connect_writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = Connection::open_with_flags(path, flags)?;
+fn needs_rollback(err: &rusqlite::Error) -> bool {
+    err.sqlite_error().is_some_and(|err| err.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
+/// Flags of a connection that reads an existing file, which is no link.
+pub(super) fn read_only() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW
+}
+
+/// Flags of a connection that reads and writes an existing file, which is no link.
+pub(super) fn read_write() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW
+}
+
+pub(super) fn connect_writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, read_write())?;
     // 8 KiB pages: 2.7 CPU s per million rows against 3.3 at the default 4 KiB. Only a new file takes it.
     connection.pragma_update(None, "page_size", 8192)?;
     // Readers see the last commit while the writer goes on; a commit appends instead of rewriting pages.

@@ -15,6 +15,8 @@ const INSERT_ENTRY: &str = "INSERT INTO entries \
      (id, chain, timestamp, suffix, source, direction, operation, endpoint, hostname, data, raw_line) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
 
+const INSERT_ARRIVAL: &str = "INSERT INTO arrivals (first_entry_id, arrived_at) VALUES (?1, ?2)";
+
 /// The one connection that writes, and what it remembers between transactions.
 #[derive(Debug)]
 pub struct SqliteWriter {
@@ -71,39 +73,72 @@ impl SqliteWriter {
     }
 
     fn ingest_group(&mut self, batches: &[IngestBatch], now: i64) -> rusqlite::Result<Vec<Receipt>> {
-        let first = self.next_entry_id;
-        let new_second = self.last_arrival != Some(now);
-        let (receipts, next) = self.in_transaction(|chains, names, connection| {
-            let mut next = first;
-            let mut insert = connection.prepare_cached(INSERT_ENTRY)?;
-            let mut select_chain = Chains::select(connection)?;
+        self.store(|group| {
             let mut receipts = Vec::with_capacity(batches.len());
             for batch in batches {
                 let mut ids = Vec::with_capacity(batch.len());
                 for entry in batch.entries() {
-                    let chain = chains.find(&mut select_chain, entry.correlation_id)?;
-                    let id = EntryId(next);
-                    let inserted = insert_entry(&mut insert, id, chains.id(chain), names, &entry)?;
-                    if inserted {
-                        chains.count(chain, id, &entry);
-                        next += 1;
-                    }
-                    ids.push(inserted.then_some(id));
+                    ids.push(group.add(&entry, now)?);
                 }
                 receipts.push(Receipt { ids });
             }
-            if next > first && new_second {
-                connection
-                    .prepare_cached("INSERT INTO arrivals (first_entry_id, arrived_at) VALUES (?1, ?2)")?
-                    .execute((first, now))?;
-            }
-            Ok((receipts, next))
+            Ok(receipts)
+        })
+    }
+
+    /// Stores the entries that `work` adds in one transaction.
+    pub(super) fn store<T>(&mut self, work: impl FnOnce(&mut Group<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let (next_id, last_arrival) = (self.next_entry_id, self.last_arrival);
+        let (value, next_id, last_arrival) = self.in_transaction(|chains, names, connection| {
+            let mut group = Group {
+                insert: connection.prepare_cached(INSERT_ENTRY)?,
+                insert_arrival: connection.prepare_cached(INSERT_ARRIVAL)?,
+                select_chain: Chains::select(connection)?,
+                chains,
+                names,
+                next_id,
+                last_arrival,
+            };
+            let value = work(&mut group)?;
+            Ok((value, group.next_id, group.last_arrival))
         })?;
-        if next > first {
-            self.next_entry_id = next;
-            self.last_arrival = Some(now);
+        self.next_entry_id = next_id;
+        self.last_arrival = last_arrival;
+        Ok(value)
+    }
+
+    /// Ends the writing; gives the connection, with everything in the database itself.
+    pub(super) fn finish(self) -> Connection {
+        self.connection
+    }
+}
+
+/// Entries on their way into one transaction.
+pub(super) struct Group<'a> {
+    insert: CachedStatement<'a>,
+    insert_arrival: CachedStatement<'a>,
+    select_chain: CachedStatement<'a>,
+    chains: &'a mut Chains,
+    names: &'a mut Names,
+    next_id: i64,
+    last_arrival: Option<i64>,
+}
+
+impl Group<'_> {
+    /// Adds an entry that arrived at a time (Unix seconds); gives its id, or none if it is a duplicate.
+    pub(super) fn add(&mut self, entry: &EntryRef<'_>, arrived_at: i64) -> rusqlite::Result<Option<EntryId>> {
+        let chain = self.chains.find(&mut self.select_chain, entry.correlation_id)?;
+        let id = EntryId(self.next_id);
+        if !insert_entry(&mut self.insert, id, self.chains.id(chain), self.names, entry)? {
+            return Ok(None);
         }
-        Ok(receipts)
+        self.chains.count(chain, id, entry);
+        self.next_id += 1;
+        if self.last_arrival != Some(arrived_at) {
+            self.insert_arrival.execute((id.0, arrived_at))?;
+            self.last_arrival = Some(arrived_at);
+        }
+        Ok(Some(id))
     }
 }
 
