@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::migrate::{self, OwnerError};
 use super::names::NameTable;
 use super::read::SqliteReader;
+use super::recent::Recent;
 use super::write::SqliteWriter;
 
 /// Every SQLite file begins with this text.
@@ -112,8 +113,9 @@ pub fn open(options: &OpenOptions) -> Result<(SqliteWriter, SqliteReader), OpenE
     let mut connection = connect_writer(&path, options.durability).map_err(failed)?;
     migrate::migrate(&mut connection, version).map_err(failed)?;
     let names = NameTable::new();
-    let writer = SqliteWriter::new(connection, names.clone(), lock).map_err(failed)?;
-    let reader = SqliteReader::connect(&path, options.readers, names)
+    let recent = Recent::default();
+    let writer = SqliteWriter::new(connection, names.clone(), recent.clone(), lock).map_err(failed)?;
+    let reader = SqliteReader::connect(&path, options.readers, names, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
     Ok((writer, reader))
 }

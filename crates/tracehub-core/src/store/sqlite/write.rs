@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, TransactionBehavior};
 
 use super::chains::Chains;
 use super::names::{NameTable, Names};
+use super::recent::Recent;
 use super::{ENTER, LEAVE};
 use crate::entry::EntryRef;
 use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreWriter};
@@ -20,6 +21,7 @@ const INSERT_ENTRY: &str = "INSERT INTO entries \
 pub struct SqliteWriter {
     pub(super) connection: Connection,
     pub(super) chains: Chains,
+    recent: Recent,
     names: Names,
     next_entry_id: i64,
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
@@ -29,10 +31,14 @@ pub struct SqliteWriter {
 }
 
 impl SqliteWriter {
-    pub(super) fn new(connection: Connection, names: NameTable, lock: File) -> rusqlite::Result<Self> {
+    pub(super) fn new(connection: Connection, names: NameTable, recent: Recent, lock: File) -> rusqlite::Result<Self> {
+        let names = Names::load(&connection, names)?;
+        let mut chains = Chains::load(&connection, recent.clone())?;
+        chains.recover(&connection, names.table())?;
         Ok(Self {
-            chains: Chains::load(&connection)?,
-            names: Names::load(&connection, names)?,
+            chains,
+            recent,
+            names,
             next_entry_id: next_entry_id(&connection)?,
             last_arrival: last_arrival(&connection)?,
             connection,
@@ -45,11 +51,13 @@ impl SqliteWriter {
         &mut self,
         work: impl FnOnce(&mut Chains, &mut Names, &Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        let next_entry_id = self.next_entry_id;
         let outcome =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
                 let value = work(&mut self.chains, &mut self.names, &transaction)?;
                 self.names.save(&transaction)?;
                 self.chains.save(&transaction)?;
+                self.chains.save_listed_to(&transaction, next_entry_id)?;
                 transaction.commit()?;
                 Ok(value)
             });
@@ -60,10 +68,16 @@ impl SqliteWriter {
                 Ok(value)
             }
             Err(err) => {
-                self.chains = Chains::load(&self.connection)?;
+                self.chains = Chains::load(&self.connection, self.recent.clone())?;
                 Err(err)
             }
         }
+    }
+
+    /// Says in the file that nothing is recent any more. Best done when nothing is.
+    fn mark_all_listed(&mut self) -> rusqlite::Result<()> {
+        let listed_to = self.recent.first_id().unwrap_or(self.next_entry_id) - 1;
+        self.connection.execute("UPDATE sequence SET listed_to = ?1", [listed_to]).map(drop)
     }
 
     pub(super) fn names_table(&self) -> &NameTable {
@@ -115,6 +129,13 @@ impl StoreWriter for SqliteWriter {
     fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError> {
         let next_entry_id = self.next_entry_id;
         self.delete_oldest(cutoff, limit, next_entry_id).map_err(|err| StoreError::Delete(err.into()))
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let write_all = |chains: &mut Chains, _: &mut Names, connection: &Connection| chains.save_all(connection);
+        self.in_transaction(write_all)
+            .and_then(|()| self.mark_all_listed())
+            .map_err(|err| StoreError::Ingest(err.into()))
     }
 }
 
