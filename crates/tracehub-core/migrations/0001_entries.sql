@@ -4,21 +4,31 @@ CREATE TABLE names (
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- One row for each chain, exact after every transaction, so that lists never read entries.
+-- One row for each chain, so that lists never read entries. A row is made with the chain's first entry and counts those
+-- up to last_entry_id; what came later is in memory and is counted again after a crash (see recent.rs).
 CREATE TABLE chains (
     id              INTEGER PRIMARY KEY,
     correlation_id  TEXT    NOT NULL UNIQUE,
     entries         INTEGER NOT NULL,
     enters          INTEGER NOT NULL,
     leaves          INTEGER NOT NULL,
-    first_timestamp REAL    NOT NULL,
-    last_timestamp  REAL    NOT NULL,
+    first_timestamp REAL,
+    last_timestamp  REAL,
     -- The newest entry's id orders chains by activity, and unlike a clock it never ties.
     last_entry_id   INTEGER NOT NULL,
     -- A JSON array of source ids, sorted.
     sources         TEXT    NOT NULL
 ) STRICT;
-CREATE INDEX chains_by_activity ON chains (last_entry_id);
+CREATE INDEX chains_by_activity ON chains (last_entry_id) WHERE last_entry_id > 0;
+
+-- Which entries a chain has: blocks of ids in growing order, encoded as id_list.rs says. A table of blocks and not an
+-- index of entries, because an index would change a page for each entry of each chain that is alive.
+CREATE TABLE chain_entries (
+    chain   INTEGER NOT NULL,
+    last_id INTEGER NOT NULL,
+    ids     BLOB    NOT NULL,
+    PRIMARY KEY (chain, last_id)
+) STRICT, WITHOUT ROWID;
 
 -- Entries in the order of their arrival; the id is the event id of the live streams.
 -- source, operation, endpoint and hostname hold a names.id, or the text itself once the dictionary is full.
@@ -36,8 +46,8 @@ CREATE TABLE entries (
     data      TEXT,
     raw_line  TEXT
 ) STRICT;
--- An entry's identity. It also serves the chain query: one range, in time order.
-CREATE UNIQUE INDEX entries_identity ON entries (chain, timestamp, suffix, source, direction);
+-- An entry's identity. Time comes first: entries arrive about in order of time, so new ones stand together at the end.
+CREATE UNIQUE INDEX entries_identity ON entries (timestamp, chain, suffix, source, direction);
 
 -- When entries arrived, one row for each second in which any did: all ids from first_entry_id up to the next row's.
 -- A column of entries would cost six bytes each to say the same.
@@ -46,9 +56,11 @@ CREATE TABLE arrivals (
     arrived_at     INTEGER NOT NULL
 ) STRICT;
 
--- The id that the next entry gets. Ids are never given twice, even after every entry was deleted.
+-- next_entry_id: the id that the next entry gets at least. Ids are never given twice, even after every entry was deleted.
+-- listed_to: every entry up to this id is counted in its chain's row and stands in its chain's blocks.
 CREATE TABLE sequence (
     only          INTEGER PRIMARY KEY CHECK (only = 1),
-    next_entry_id INTEGER NOT NULL
+    next_entry_id INTEGER NOT NULL,
+    listed_to     INTEGER NOT NULL
 ) STRICT;
-INSERT INTO sequence VALUES (1, 1);
+INSERT INTO sequence VALUES (1, 1, 0);

@@ -86,8 +86,17 @@ impl Writer {
             self.commit(group);
             self.clean_up_step();
             if stop {
+                self.finish();
                 return;
             }
+        }
+    }
+
+    /// The last thing: the store in order, so that the next start is quick.
+    fn finish(&mut self) {
+        if let Err(err) = self.store.finish() {
+            let cause = std::error::Error::source(&err).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(error = %err, cause, "the store was not put in order; the next start does it");
         }
     }
 

@@ -130,6 +130,38 @@ fn an_id_is_never_given_twice() {
     assert!(receipts[0].ids[0].unwrap() > first);
 }
 
+/// More chains than a store keeps at hand, twice: each is written, dropped from memory, and taken up again.
+#[test]
+fn more_chains_than_fit_into_memory() {
+    const CHAINS: u32 = 70_000;
+    const BATCH: u32 = 5_000;
+    let mut store = TempStore::new();
+    for (round, direction) in ["->", "<-"].into_iter().enumerate() {
+        for start in (0..CHAINS).step_by(BATCH as usize) {
+            let notes: Vec<Note> = (start..start + BATCH)
+                .map(|chain| note(&format!("c{chain}"), f64::from(chain) + round as f64, direction, direction))
+                .collect();
+            assert_eq!(store.writer.ingest(&[batch(&notes)], 100).unwrap()[0].inserted(), u64::from(BATCH));
+        }
+    }
+    let check = |store: &TempStore| {
+        for chain in [0, 1, CHAINS / 2, CHAINS - 1] {
+            assert_eq!(store.suffixes(&format!("c{chain}")), ["->", "<-"]);
+            assert_eq!(store.reader.chain_entry_ids(&format!("c{chain}"), EntryId::ZERO).unwrap().len(), 2);
+        }
+        let listed = store.reader.correlations(10_000).unwrap();
+        assert_eq!(listed.len(), 10_000);
+        assert!(listed.iter().all(|chain| chain.trace_count == 2 && chain.complete == Some(true)));
+        assert_eq!(listed[0].correlation_id, format!("c{}", CHAINS - 1));
+    };
+    check(&store);
+    let mut store = store.reopen();
+    check(&store);
+    store.writer.finish().unwrap();
+    check(&store);
+    check(&store.reopen());
+}
+
 /// What a store must answer, kept in the plainest way: a list of entries.
 #[derive(Debug, Default)]
 struct Model {
@@ -164,6 +196,8 @@ impl Model {
 enum Step {
     Ingest(Vec<Vec<Note>>),
     DeleteBefore(i64),
+    Finish,
+    /// What a crash leaves: nothing is put in order before.
     Reopen,
 }
 
@@ -181,6 +215,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => prop::collection::vec(prop::collection::vec(any_note(), 0..8), 1..4).prop_map(Step::Ingest),
         2 => (0..40_i64).prop_map(Step::DeleteBefore),
+        1 => Just(Step::Finish),
         1 => Just(Step::Reopen),
     ]
 }
@@ -212,6 +247,7 @@ proptest! {
                     while store.writer.delete_arrived_before(cutoff, 3).unwrap().more {}
                     model.entries.retain(|(_, arrived)| *arrived >= cutoff);
                 }
+                Step::Finish => store.writer.finish().unwrap(),
                 Step::Reopen => store = store.reopen(),
             }
             let listed = store.reader.correlations(100).unwrap();
@@ -223,6 +259,8 @@ proptest! {
             for chain in &listed {
                 let of_chain: Vec<&Note> = model.entries.iter().map(|(note, _)| note)
                     .filter(|note| note.chain == chain.correlation_id).collect();
+                let ids = store.reader.chain_entry_ids(&chain.correlation_id, EntryId::ZERO).unwrap();
+                prop_assert_eq!(ids.len(), of_chain.len());
                 let sources: BTreeSet<&str> = of_chain.iter().map(|note| note.source.as_str()).collect();
                 prop_assert!(chain.sources.iter().map(String::as_str).eq(sources));
                 let mut by_time = of_chain.clone();

@@ -1,16 +1,20 @@
 //! The store on SQLite: one connection writes, a pool of read-only connections reads, WAL between them.
 //!
 //! `open` makes or checks the file, `migrate` its schema, `import` takes over a file of the Python server; `write` stores
-//! a group of batches in one transaction with the help of `names` (the dictionary) and `chains` (the summaries);
-//! `retention` deletes; `read` answers.
+//! a group of batches in one transaction with the help of `names` (the dictionary) and `chains` (each chain's `summary`
+//! and list of entries, of which the newest part is `recent` in memory and the rest encoded by `id_list`); `retention`
+//! deletes; `read` answers.
 
 mod chains;
+mod id_list;
 mod import;
 mod migrate;
 mod names;
 mod open;
 mod read;
+mod recent;
 mod retention;
+mod summary;
 mod write;
 
 pub use self::import::{MigrationProgress, MigrationReport};
@@ -18,7 +22,18 @@ pub use self::open::{Durability, OpenError, OpenOptions, open, open_with_progres
 pub use self::read::SqliteReader;
 pub use self::write::SqliteWriter;
 
+use rusqlite::types::ValueRef;
+
 /// The value of the column `direction` for `->`.
 const ENTER: i64 = 0;
 /// The value of the column `direction` for `<-`.
 const LEAVE: i64 = 1;
+
+/// The direction that the column stands for.
+fn direction(column: ValueRef<'_>) -> rusqlite::Result<&str> {
+    match column {
+        ValueRef::Integer(ENTER) => Ok("->"),
+        ValueRef::Integer(LEAVE) => Ok("<-"),
+        mark => Ok(mark.as_str()?),
+    }
+}

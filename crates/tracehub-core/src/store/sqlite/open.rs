@@ -11,6 +11,7 @@ use super::import::{self, MigrationProgress};
 use super::migrate::{self, Owner, OwnerError};
 use super::names::NameTable;
 use super::read::SqliteReader;
+use super::recent::Recent;
 use super::write::SqliteWriter;
 use crate::store::BoxError;
 
@@ -170,8 +171,9 @@ pub fn open_with_progress(
     let mut connection = connect_writer(&path, options.durability).map_err(failed)?;
     migrate::migrate(&mut connection, version).map_err(failed)?;
     let names = NameTable::new();
-    let writer = SqliteWriter::new(connection, names.clone(), lock).map_err(failed)?;
-    let reader = SqliteReader::connect(&path, options.readers, names)
+    let recent = Recent::default();
+    let writer = SqliteWriter::new(connection, names.clone(), recent.clone(), lock).map_err(failed)?;
+    let reader = SqliteReader::connect(&path, options.readers, names, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
     Ok((writer, reader))
 }

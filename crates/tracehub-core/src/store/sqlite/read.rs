@@ -1,18 +1,23 @@
 //! Reading: each query is one snapshot of the database, on a read-only connection of the pool.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::sync::Arc;
 
 use r2d2::{Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::types::ValueRef;
 use rusqlite::{OpenFlags, OptionalExtension as _, Row, Transaction};
 
 use super::names::NameTable;
-use super::{ENTER, LEAVE};
+use super::recent::{Recent, RecentChain};
+use super::summary::{ChainSummary, summary_columns};
+use super::{direction, id_list};
 use crate::entry::EntryRef;
 
 use crate::store::{BoxError, ChainFilter, EntryId, StoreError, StoreReader};
-use crate::wire::read::{CorrelationSummary, is_complete};
+use crate::wire::read::CorrelationSummary;
 
 /// The columns of [`EntryRow`], in its order.
 macro_rules! entry_columns {
@@ -26,10 +31,11 @@ macro_rules! entry_columns {
 pub struct SqliteReader {
     pool: Pool<SqliteConnectionManager>,
     names: NameTable,
+    recent: Recent,
 }
 
 impl SqliteReader {
-    pub(super) fn connect(path: &Path, readers: u32, names: NameTable) -> Result<Self, r2d2::Error> {
+    pub(super) fn connect(path: &Path, readers: u32, names: NameTable, recent: Recent) -> Result<Self, r2d2::Error> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
@@ -38,7 +44,7 @@ impl SqliteReader {
             connection.pragma_update(None, "cache_size", -4096)
         });
         let pool = Pool::builder().max_size(readers.max(1)).test_on_check_out(false).build(manager)?;
-        Ok(Self { pool, names })
+        Ok(Self { pool, names, recent })
     }
 
     /// Runs one read transaction.
@@ -50,6 +56,24 @@ impl SqliteReader {
         };
         read().map_err(StoreError::Read)
     }
+
+    /// Gives the entries with these ids, in their order, passing over those that are gone.
+    fn visit(
+        &self,
+        snapshot: &Transaction<'_>,
+        correlation_id: &str,
+        ids: &[i64],
+        visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
+    ) -> rusqlite::Result<()> {
+        let mut by_id = snapshot.prepare_cached(concat!("SELECT ", entry_columns!(), " FROM entries WHERE id = ?1"))?;
+        for &id in ids {
+            let mut rows = by_id.query([id])?;
+            if let Some(row) = rows.next()? {
+                visit(EntryId(id), &EntryRow { row, names: &self.names }.entry(correlation_id)?);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl StoreReader for SqliteReader {
@@ -59,40 +83,22 @@ impl StoreReader for SqliteReader {
         filter: ChainFilter<'_>,
         visit: &mut dyn FnMut(&EntryRef<'_>),
     ) -> Result<(), StoreError> {
+        // Recent before the snapshot: see there.
+        let recent = self.recent.get(correlation_id);
         self.read(|snapshot| {
-            let Some(chain) = chain_id(snapshot, correlation_id)? else {
-                return Ok(());
-            };
-            let mut entries = snapshot.prepare_cached(concat!(
-                "SELECT ",
-                entry_columns!(),
-                " FROM entries WHERE chain = ?1 AND timestamp > ?2 ORDER BY timestamp, id"
-            ))?;
-            // Every stored timestamp is finite, so this is the range of all.
-            let since = filter.since_timestamp.unwrap_or(f64::NEG_INFINITY);
-            let mut rows = entries.query((chain, since))?;
-            while let Some(row) = rows.next()? {
-                let entry = EntryRow { row, names: &self.names }.entry(correlation_id)?;
+            let ids = ids_in_time_order(snapshot, &chain_ids(snapshot, correlation_id, recent, 0)?, filter)?;
+            self.visit(snapshot, correlation_id, &ids, &mut |_, entry| {
                 if filter.source_id.is_none_or(|source_id| source_id == entry.source_id) {
-                    visit(&entry);
+                    visit(entry);
                 }
-            }
-            Ok(())
+            })
         })
     }
 
     fn chain_entry_ids(&self, correlation_id: &str, after: EntryId) -> Result<Vec<EntryId>, StoreError> {
+        let recent = self.recent.get(correlation_id);
         self.read(|snapshot| {
-            let Some(chain) = chain_id(snapshot, correlation_id)? else {
-                return Ok(Vec::new());
-            };
-            // The index holds the id, so no row is read; what it gives is in time order and is put in commit order here.
-            let mut ids = snapshot.prepare_cached("SELECT id FROM entries WHERE chain = ?1 AND +id > ?2")?;
-            let mut ids = ids
-                .query_map((chain, after.0), |row| row.get(0).map(EntryId))?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            ids.sort_unstable();
-            Ok(ids)
+            Ok(chain_ids(snapshot, correlation_id, recent, after.0)?.into_iter().map(EntryId).collect())
         })
     }
 
@@ -103,53 +109,81 @@ impl StoreReader for SqliteReader {
         visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
     ) -> Result<(), StoreError> {
         self.read(|snapshot| {
-            let mut by_id =
-                snapshot.prepare_cached(concat!("SELECT ", entry_columns!(), " FROM entries WHERE id = ?1"))?;
-            for &id in ids {
-                let mut rows = by_id.query([id.0])?;
-                if let Some(row) = rows.next()? {
-                    visit(id, &EntryRow { row, names: &self.names }.entry(correlation_id)?);
-                }
-            }
-            Ok(())
+            let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+            self.visit(snapshot, correlation_id, &ids, visit)
         })
     }
 
     fn correlations(&self, limit: u32) -> Result<Vec<CorrelationSummary>, StoreError> {
+        let recent = self.recent.newest(limit as usize);
         self.read(|snapshot| {
-            let mut newest = snapshot.prepare_cached(
-                "SELECT correlation_id, entries, enters, leaves, first_timestamp, last_timestamp, sources \
-                 FROM chains ORDER BY last_entry_id DESC LIMIT ?1",
-            )?;
-            newest.query_map([limit], read_correlation)?.collect()
+            // Of a chain that is in both, the one that counts more is the newer.
+            let mut newest: HashMap<Arc<str>, ChainSummary> = recent.into_iter().collect();
+            let mut stored = snapshot.prepare_cached(concat!(
+                "SELECT ",
+                summary_columns!(),
+                ", correlation_id FROM chains WHERE last_entry_id > 0 ORDER BY last_entry_id DESC LIMIT ?1"
+            ))?;
+            let mut rows = stored.query([limit])?;
+            while let Some(row) = rows.next()? {
+                let summary = ChainSummary::read(row)?;
+                let correlation_id: Arc<str> = row.get_ref(8)?.as_str()?.into();
+                match newest.entry(correlation_id) {
+                    Entry::Occupied(known) if known.get().last_entry_id >= summary.last_entry_id => {}
+                    Entry::Occupied(mut known) => drop(known.insert(summary)),
+                    Entry::Vacant(place) => drop(place.insert(summary)),
+                }
+            }
+            let mut newest: Vec<_> = newest.into_iter().collect();
+            newest.sort_unstable_by_key(|(_, summary)| Reverse(summary.last_entry_id));
+            newest.truncate(limit as usize);
+            Ok(newest.iter().map(|(correlation_id, summary)| summary.answer(correlation_id)).collect())
         })
     }
 }
 
-fn chain_id(snapshot: &Transaction<'_>, correlation_id: &str) -> rusqlite::Result<Option<i64>> {
-    snapshot
-        .prepare_cached("SELECT id FROM chains WHERE correlation_id = ?1")?
-        .query_row([correlation_id], |row| row.get(0))
-        .optional()
+/// The ids of a chain's entries after `after`, in order of commit: those of its blocks, and the recent ones.
+fn chain_ids(
+    snapshot: &Transaction<'_>,
+    correlation_id: &str,
+    recent: Option<RecentChain>,
+    after: i64,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut blocks = snapshot.prepare_cached(
+        "SELECT ids FROM chain_entries \
+         WHERE chain = (SELECT id FROM chains WHERE correlation_id = ?1) AND last_id > ?2 ORDER BY last_id",
+    )?;
+    let mut rows = blocks.query((correlation_id, after))?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        id_list::decode_into(row.get_ref(0)?.as_blob()?, &mut ids);
+    }
+    // What was moved into a block between the two looks is in both.
+    let listed_to = ids.last().copied().unwrap_or(0);
+    ids.extend(recent.into_iter().flat_map(|chain| chain.ids).filter(|id| *id > listed_to));
+    // A block may begin with entries that are gone: the oldest ids go first, whichever chain they are of.
+    let oldest: Option<i64> =
+        snapshot.prepare_cached("SELECT min(id) FROM entries")?.query_row([], |row| row.get(0))?;
+    ids.retain(|id| *id > after && oldest.is_some_and(|oldest| *id >= oldest));
+    Ok(ids)
 }
 
-fn read_correlation(row: &Row<'_>) -> rusqlite::Result<CorrelationSummary> {
-    let (first_ts, last_ts): (f64, f64) = (row.get(4)?, row.get(5)?);
-    Ok(CorrelationSummary {
-        correlation_id: row.get(0)?,
-        trace_count: row.get(1)?,
-        first_ts,
-        last_ts,
-        duration_ms: whole_milliseconds(last_ts - first_ts),
-        // The text is this program's own JSON; were it damaged, the chain would still be listed.
-        sources: serde_json::from_str(row.get_ref(6)?.as_str()?).unwrap_or_default(),
-        complete: Some(is_complete(row.get(2)?, row.get(3)?)),
-    })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "cutting off is what the original does; beyond i64 it saturates")]
-fn whole_milliseconds(duration: f64) -> i64 {
-    duration as i64
+/// The ids of entries that are still there and late enough, ordered by timestamp, ties by id.
+fn ids_in_time_order(snapshot: &Transaction<'_>, ids: &[i64], filter: ChainFilter<'_>) -> rusqlite::Result<Vec<i64>> {
+    let since = filter.since_timestamp.unwrap_or(f64::NEG_INFINITY);
+    let mut timestamp = snapshot.prepare_cached("SELECT timestamp FROM entries WHERE id = ?1")?;
+    let mut timed: Vec<(f64, i64)> = Vec::with_capacity(ids.len());
+    for &id in ids {
+        if let Some(timestamp) = timestamp.query_row([id], |row| row.get(0)).optional()?
+            && timestamp > since
+        {
+            timed.push((timestamp, id));
+        }
+    }
+    if !timed.is_sorted_by(|a, b| a.0 <= b.0) {
+        timed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    Ok(timed.into_iter().map(|(_, id)| id).collect())
 }
 
 /// A row of `entries`.
@@ -165,11 +199,7 @@ impl<'a> EntryRow<'a> {
             correlation_id,
             timestamp: self.row.get(0)?,
             suffix: self.row.get_ref(1)?.as_str()?,
-            direction: match self.row.get_ref(3)? {
-                ValueRef::Integer(ENTER) => "->",
-                ValueRef::Integer(LEAVE) => "<-",
-                mark => mark.as_str()?,
-            },
+            direction: direction(self.row.get_ref(3)?)?,
             operation: self.name(4)?,
             endpoint: self.name(5)?,
             data: self.row.get_ref(7)?.as_str_or_null()?,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::chains::SourceList;
 use super::names::NameTable;
+use super::summary::SourceList;
 use super::write::SqliteWriter;
-use super::{ENTER, LEAVE};
+use super::{ENTER, LEAVE, id_list};
 use crate::store::Deleted;
 
 /// What a step takes from one chain.
@@ -31,8 +31,11 @@ impl SqliteWriter {
             connection.execute("UPDATE sequence SET next_entry_id = ?1", [next_entry_id])?;
             let entries = connection.prepare_cached("DELETE FROM entries WHERE id <= ?1")?.execute([last])?;
             for (chain, loss) in losses {
-                let correlation_id = shrink_chain(connection, &table, chain, &loss)?;
-                chains.forget(&correlation_id);
+                let correlation_id: String = connection
+                    .prepare_cached("SELECT correlation_id FROM chains WHERE id = ?1")?
+                    .query_row([chain], |row| row.get(0))?;
+                chains.hand_over(connection, &correlation_id)?;
+                shrink_chain(connection, &table, chain, last, &loss)?;
             }
             // The row that covers the oldest entry left must stay.
             connection.execute(
@@ -75,28 +78,54 @@ fn losses_of_oldest(
     Ok((last, losses))
 }
 
-/// Makes a chain's row exact again, or deletes it with its last entry. Gives the chain's correlation id.
-fn shrink_chain(connection: &Connection, names: &NameTable, chain: i64, loss: &Loss) -> rusqlite::Result<String> {
-    let (correlation_id, entries): (String, u64) = connection
-        .prepare_cached("SELECT correlation_id, entries FROM chains WHERE id = ?1")?
-        .query_row([chain], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if entries <= loss.entries {
+/// Makes a chain's row exact again, or deletes it with its last entry. `last` is the newest entry that was deleted.
+fn shrink_chain(
+    connection: &Connection,
+    names: &NameTable,
+    chain: i64,
+    last: i64,
+    loss: &Loss,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM chain_entries WHERE chain = ?1 AND last_id <= ?2")?
+        .execute([chain, last])?;
+    let mut remaining = Vec::new();
+    let mut blocks = connection.prepare_cached("SELECT ids FROM chain_entries WHERE chain = ?1")?;
+    let mut rows = blocks.query([chain])?;
+    while let Some(row) = rows.next()? {
+        id_list::decode_into(row.get_ref(0)?.as_blob()?, &mut remaining);
+    }
+    // A block may begin with entries that are gone; readers pass over them as this does.
+    remaining.retain(|id| *id > last);
+    if remaining.is_empty() {
         connection.prepare_cached("DELETE FROM chains WHERE id = ?1")?.execute([chain])?;
-        return Ok(correlation_id);
+        return Ok(());
     }
     let mut sources = SourceList::default();
-    let mut statement = connection.prepare_cached("SELECT DISTINCT source FROM entries WHERE chain = ?1")?;
-    let mut rows = statement.query([chain])?;
-    while let Some(row) = rows.next()? {
-        sources.add(names.resolve(row.get_ref(0)?)?);
+    let (mut first_timestamp, mut last_timestamp) = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut entry = connection.prepare_cached("SELECT timestamp, source FROM entries WHERE id = ?1")?;
+    for id in remaining {
+        let mut rows = entry.query([id])?;
+        if let Some(row) = rows.next()? {
+            let timestamp: f64 = row.get(0)?;
+            first_timestamp = first_timestamp.min(timestamp);
+            last_timestamp = last_timestamp.max(timestamp);
+            sources.add(names.resolve(row.get_ref(1)?)?);
+        }
     }
-    // Two queries, because SQLite takes each end of the index at once but scans for both together.
     connection
         .prepare_cached(
             "UPDATE chains SET entries = entries - ?2, enters = enters - ?3, leaves = leaves - ?4, sources = ?5, \
-             first_timestamp = (SELECT min(timestamp) FROM entries WHERE chain = ?1), \
-             last_timestamp = (SELECT max(timestamp) FROM entries WHERE chain = ?1) WHERE id = ?1",
+             first_timestamp = ?6, last_timestamp = ?7 WHERE id = ?1",
         )?
-        .execute(params![chain, loss.entries, loss.enters, loss.leaves, sources.json()])?;
-    Ok(correlation_id)
+        .execute(params![
+            chain,
+            loss.entries,
+            loss.enters,
+            loss.leaves,
+            sources.json(),
+            first_timestamp,
+            last_timestamp
+        ])?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, TransactionBehavior};
 
 use super::chains::Chains;
 use super::names::{NameTable, Names};
+use super::recent::Recent;
 use super::{ENTER, LEAVE};
 use crate::entry::EntryRef;
 use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreWriter};
@@ -22,6 +23,7 @@ const INSERT_ARRIVAL: &str = "INSERT INTO arrivals (first_entry_id, arrived_at) 
 pub struct SqliteWriter {
     pub(super) connection: Connection,
     pub(super) chains: Chains,
+    recent: Recent,
     names: Names,
     next_entry_id: i64,
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
@@ -31,10 +33,14 @@ pub struct SqliteWriter {
 }
 
 impl SqliteWriter {
-    pub(super) fn new(connection: Connection, names: NameTable, lock: File) -> rusqlite::Result<Self> {
+    pub(super) fn new(connection: Connection, names: NameTable, recent: Recent, lock: File) -> rusqlite::Result<Self> {
+        let names = Names::load(&connection, names)?;
+        let mut chains = Chains::load(&connection, recent.clone())?;
+        chains.recover(&connection, names.table())?;
         Ok(Self {
-            chains: Chains::load(&connection)?,
-            names: Names::load(&connection, names)?,
+            chains,
+            recent,
+            names,
             next_entry_id: next_entry_id(&connection)?,
             last_arrival: last_arrival(&connection)?,
             connection,
@@ -47,11 +53,13 @@ impl SqliteWriter {
         &mut self,
         work: impl FnOnce(&mut Chains, &mut Names, &Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        let next_entry_id = self.next_entry_id;
         let outcome =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
                 let value = work(&mut self.chains, &mut self.names, &transaction)?;
                 self.names.save(&transaction)?;
                 self.chains.save(&transaction)?;
+                self.chains.save_listed_to(&transaction, next_entry_id)?;
                 transaction.commit()?;
                 Ok(value)
             });
@@ -62,10 +70,17 @@ impl SqliteWriter {
                 Ok(value)
             }
             Err(err) => {
-                self.chains = Chains::load(&self.connection)?;
+                self.chains = Chains::load(&self.connection, self.recent.clone())?;
                 Err(err)
             }
         }
+    }
+
+    /// Writes what is kept in memory, and says in the file that nothing is any more.
+    fn write_all(&mut self) -> rusqlite::Result<()> {
+        self.in_transaction(|chains, _, connection| chains.save_all(connection))?;
+        let listed_to = self.next_entry_id - 1;
+        self.connection.execute("UPDATE sequence SET listed_to = ?1", [listed_to]).map(drop)
     }
 
     pub(super) fn names_table(&self) -> &NameTable {
@@ -108,8 +123,9 @@ impl SqliteWriter {
     }
 
     /// Ends the writing; gives the connection, with everything in the database itself.
-    pub(super) fn finish(self) -> Connection {
-        self.connection
+    pub(super) fn into_connection(mut self) -> rusqlite::Result<Connection> {
+        self.write_all()?;
+        Ok(self.connection)
     }
 }
 
@@ -150,6 +166,10 @@ impl StoreWriter for SqliteWriter {
     fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError> {
         let next_entry_id = self.next_entry_id;
         self.delete_oldest(cutoff, limit, next_entry_id).map_err(|err| StoreError::Delete(err.into()))
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        self.write_all().map_err(|err| StoreError::Ingest(err.into()))
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) use self::row::COLUMNS;
 use self::set_aside::SetAside;
 use super::names::NameTable;
 use super::open::{self, Durability, OpenError};
+use super::recent::Recent;
 use super::write::SqliteWriter;
 
 /// Room beyond the old file's size: the new file's log of some 6 MB, a page for every table, what others write.
@@ -203,9 +204,9 @@ fn write_new_file(
     super::migrate::migrate(&mut new, 0).map_err(ImportError::New)?;
     let mut set_aside = SetAside::new(&files.unfinished_set_aside);
     let lock = lock.try_clone().map_err(ImportError::files("share the lock file"))?;
-    let mut writer = SqliteWriter::new(new, NameTable::new(), lock).map_err(ImportError::New)?;
+    let mut writer = SqliteWriter::new(new, NameTable::new(), Recent::default(), lock).map_err(ImportError::New)?;
     let copied = copy::copy(old, &mut writer, &mut set_aside, progress)?;
-    let new = writer.finish();
+    let new = writer.into_connection().map_err(ImportError::New)?;
     copy::check_complete(&new, &copied)?;
     // Closing checkpoints as well, but does not say when it could not.
     new.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(ImportError::New)?;

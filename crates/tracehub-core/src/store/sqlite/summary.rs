@@ -1,0 +1,133 @@
+//! What is known of one chain without reading its entries.
+
+use std::sync::Arc;
+
+use rusqlite::Row;
+
+use crate::entry::EntryRef;
+use crate::store::EntryId;
+use crate::wire::read::{CorrelationSummary, is_complete};
+
+/// The most sources that a summary lists. A chain with more is no request any more, and the list is written again
+/// whenever the chain is.
+const MAX_LISTED_SOURCES: usize = 256;
+
+/// The columns of a summary in `chains`, as [`ChainSummary::read`] takes them.
+macro_rules! summary_columns {
+    () => {
+        "id, entries, enters, leaves, first_timestamp, last_timestamp, last_entry_id, sources"
+    };
+}
+pub(super) use summary_columns;
+
+/// A chain's numbers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct ChainSummary {
+    /// The chain's key in the database.
+    pub(super) id: i64,
+    pub(super) entries: u64,
+    pub(super) enters: u64,
+    pub(super) leaves: u64,
+    pub(super) first_timestamp: f64,
+    pub(super) last_timestamp: f64,
+    pub(super) last_entry_id: i64,
+    pub(super) sources: Arc<SourceList>,
+}
+
+impl ChainSummary {
+    /// A chain without entries.
+    pub(super) fn new(id: i64) -> Self {
+        Self {
+            id,
+            entries: 0,
+            enters: 0,
+            leaves: 0,
+            first_timestamp: f64::INFINITY,
+            last_timestamp: f64::NEG_INFINITY,
+            last_entry_id: 0,
+            sources: Arc::default(),
+        }
+    }
+
+    /// From a row of [`summary_columns`].
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            entries: row.get(1)?,
+            enters: row.get(2)?,
+            leaves: row.get(3)?,
+            // A row that holds no entry yet has no timestamps.
+            first_timestamp: row.get::<_, Option<f64>>(4)?.unwrap_or(f64::INFINITY),
+            last_timestamp: row.get::<_, Option<f64>>(5)?.unwrap_or(f64::NEG_INFINITY),
+            last_entry_id: row.get(6)?,
+            sources: Arc::new(SourceList::from_json(row.get_ref(7)?.as_str()?)),
+        })
+    }
+
+    /// Counts one more entry.
+    pub(super) fn count(&mut self, id: EntryId, entry: &EntryRef<'_>) {
+        self.entries += 1;
+        self.enters += u64::from(entry.is_enter());
+        self.leaves += u64::from(entry.is_leave());
+        self.first_timestamp = self.first_timestamp.min(entry.timestamp);
+        self.last_timestamp = self.last_timestamp.max(entry.timestamp);
+        self.last_entry_id = id.0;
+        if self.sources.lacks(entry.source_id) {
+            Arc::make_mut(&mut self.sources).add(entry.source_id);
+        }
+    }
+
+    /// As a list of chains shows it.
+    pub(super) fn answer(&self, correlation_id: &str) -> CorrelationSummary {
+        CorrelationSummary {
+            correlation_id: correlation_id.to_owned(),
+            trace_count: self.entries,
+            first_ts: self.first_timestamp,
+            last_ts: self.last_timestamp,
+            duration_ms: whole_milliseconds(self.last_timestamp - self.first_timestamp),
+            sources: self.sources.sources.iter().map(|source| String::from(&**source)).collect(),
+            complete: Some(is_complete(self.enters, self.leaves)),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "cutting off is what the original does; beyond i64 it saturates")]
+fn whole_milliseconds(duration: f64) -> i64 {
+    duration as i64
+}
+
+/// The sources of a chain, sorted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SourceList {
+    sources: Vec<Box<str>>,
+}
+
+impl SourceList {
+    fn from_json(json: &str) -> Self {
+        // The text is this program's own; were it damaged, the list would be made anew from here on.
+        Self { sources: serde_json::from_str(json).unwrap_or_default() }
+    }
+
+    /// Whether a source is to be added. The empty one is nobody, as in the original.
+    fn lacks(&self, source_id: &str) -> bool {
+        !source_id.is_empty() && self.sources.len() < MAX_LISTED_SOURCES && self.place(source_id).is_err()
+    }
+
+    /// Adds a source, if it is to be added.
+    pub(super) fn add(&mut self, source_id: &str) {
+        if self.lacks(source_id)
+            && let Err(place) = self.place(source_id)
+        {
+            self.sources.insert(place, source_id.into());
+        }
+    }
+
+    /// The JSON array that the row holds.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(&self.sources).unwrap_or_else(|_| "[]".to_owned())
+    }
+
+    fn place(&self, source_id: &str) -> Result<usize, usize> {
+        self.sources.binary_search_by(|known| (**known).cmp(source_id))
+    }
+}
