@@ -43,7 +43,12 @@ impl SqliteReader {
             // 4 MiB each: the operating system's cache holds the rest once, not once per connection.
             connection.pragma_update(None, "cache_size", -4096)
         });
-        let pool = Pool::builder().max_size(readers.max(1)).test_on_check_out(false).build(manager)?;
+        let pool = Pool::builder()
+            .max_size(readers.max(1))
+            // A reader that waits longer for its turn is better told so than kept.
+            .connection_timeout(std::time::Duration::from_secs(5))
+            .test_on_check_out(false)
+            .build(manager)?;
         Ok(Self { pool, names, recent })
     }
 
