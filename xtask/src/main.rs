@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod ci;
 mod demo;
 mod process;
@@ -50,6 +51,12 @@ enum Command {
     /// Check the house rules that no compiler checks, and print what breaks them as path:line: sentence
     Tidy,
 
+    /// Measure the store and the ingest path, and print ratios of one run against the design's budgets
+    ///
+    /// Builds everything in release mode first. The load is encoded before a measurement and sent from this process,
+    /// whose own CPU time is shown apart. A missed budget is shown, not an error: machines differ.
+    Bench(bench::Options),
+
     /// Show TraceHub at work: a server, two services that call each other, twenty orders, and what the CLI says of them
     ///
     /// Each seventh order has a call that never ends, as real services have; the last output shows where. Everything
@@ -67,6 +74,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(),
         Command::Test { arguments } => test::run(&arguments),
         Command::Tidy => tidy::run(),
+        Command::Bench(options) => bench::run(&options),
         Command::Demo { keep } => demo::run(keep),
     };
     match outcome {

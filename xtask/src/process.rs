@@ -184,6 +184,12 @@ impl Service {
         Ok(service)
     }
 
+    /// Its process id.
+    #[cfg(feature = "bench")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens, as `127.0.0.1:1234`.
     pub(crate) fn address(&self) -> &str {
         &self.address
