@@ -1,7 +1,10 @@
--- Names of sources, operations, endpoints and hosts, each stored once. Bounded: see names.rs.
-CREATE TABLE names (
-    id   INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+-- Where entries are logged, each place stored once. Bounded: see sites.rs.
+CREATE TABLE sites (
+    id        INTEGER PRIMARY KEY,
+    source    TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    endpoint  TEXT NOT NULL,
+    hostname  TEXT NOT NULL
 ) STRICT;
 
 -- One row for each chain, so that lists never read entries. A row is made with the chain's first entry and counts those
@@ -31,23 +34,31 @@ CREATE TABLE chain_entries (
 ) STRICT, WITHOUT ROWID;
 
 -- Entries in the order of their arrival; the id is the event id of the live streams.
--- source, operation, endpoint and hostname hold a names.id, or the text itself once the dictionary is full.
+-- site holds a sites.id, or a JSON array of the four names once the dictionary is full.
 -- direction holds 0 (->), 1 (<-) or the text of a mark. Integers 0 and 1 take no byte on disk.
 CREATE TABLE entries (
     id        INTEGER PRIMARY KEY,
     chain     INTEGER NOT NULL,
     timestamp REAL    NOT NULL,
     suffix    TEXT    NOT NULL,
-    source    ANY     NOT NULL,
+    site      ANY     NOT NULL,
     direction ANY     NOT NULL,
-    operation ANY     NOT NULL,
-    endpoint  ANY     NOT NULL,
-    hostname  ANY     NOT NULL,
     data      TEXT,
     raw_line  TEXT
 ) STRICT;
--- An entry's identity. Time comes first: entries arrive about in order of time, so new ones stand together at the end.
-CREATE UNIQUE INDEX entries_identity ON entries (timestamp, chain, suffix, source, direction);
+
+-- A hash table of the entries' identities, which finds duplicates. How keys are made: see identity.rs.
+CREATE TABLE identities (
+    key      INTEGER PRIMARY KEY,
+    entry_id INTEGER NOT NULL
+) STRICT;
+
+-- Keys of identities that other entries were displaced by, and the newest of those: the key stays taken until it is gone.
+CREATE TABLE identity_collisions (
+    key             INTEGER PRIMARY KEY,
+    newest_entry_id INTEGER NOT NULL
+) STRICT;
+CREATE INDEX identity_collisions_by_age ON identity_collisions (newest_entry_id);
 
 -- When entries arrived, one row for each second in which any did: all ids from first_entry_id up to the next row's.
 -- A column of entries would cost six bytes each to say the same.
@@ -57,10 +68,12 @@ CREATE TABLE arrivals (
 ) STRICT;
 
 -- next_entry_id: the id that the next entry gets at least. Ids are never given twice, even after every entry was deleted.
+-- identity_seed: makes the keys of identities unpredictable to senders.
 -- listed_to: every entry up to this id is counted in its chain's row and stands in its chain's blocks.
 CREATE TABLE sequence (
     only          INTEGER PRIMARY KEY CHECK (only = 1),
     next_entry_id INTEGER NOT NULL,
-    listed_to     INTEGER NOT NULL
+    listed_to     INTEGER NOT NULL,
+    identity_seed INTEGER NOT NULL
 ) STRICT;
-INSERT INTO sequence VALUES (1, 1, 0);
+INSERT INTO sequence VALUES (1, 1, 0, random());

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 
-use super::names::NameTable;
 use super::recent::{Recent, RecentChain};
+use super::sites::SiteTable;
 use super::summary::{ChainSummary, summary_columns};
 use super::{direction, id_list};
 use crate::entry::EntryRef;
@@ -142,10 +142,10 @@ impl Chains {
     }
 
     /// Counts again what was committed and not written to the chains' own tables when the last process ended.
-    pub(super) fn recover(&mut self, connection: &Connection, names: &NameTable) -> rusqlite::Result<()> {
+    pub(super) fn recover(&mut self, connection: &Connection, sites: &SiteTable) -> rusqlite::Result<()> {
         let mut select = Self::select(connection)?;
         let mut entries = connection.prepare(
-            "SELECT entries.id, correlation_id, timestamp, direction, source FROM entries \
+            "SELECT entries.id, correlation_id, timestamp, direction, site FROM entries \
              JOIN chains ON chains.id = entries.chain \
              WHERE entries.id > (SELECT listed_to FROM sequence) ORDER BY entries.id",
         )?;
@@ -155,7 +155,8 @@ impl Chains {
             let slot = self.find(&mut select, correlation_id)?;
             // The mark is for all chains; this one may have been written further.
             if id > self.slots[slot.0].summary.last_entry_id {
-                self.count(slot, EntryId(id), &counted(row, names, correlation_id)?);
+                let site = sites.resolve(row.get_ref(4)?)?;
+                self.count(slot, EntryId(id), &counted(row, site.source(), correlation_id)?);
             }
         }
         self.saved();
@@ -257,9 +258,9 @@ impl Chains {
 }
 
 /// The parts of an entry that a summary counts.
-fn counted<'a>(row: &'a Row<'_>, names: &'a NameTable, correlation_id: &'a str) -> rusqlite::Result<EntryRef<'a>> {
+fn counted<'a>(row: &'a Row<'_>, source_id: &'a str, correlation_id: &'a str) -> rusqlite::Result<EntryRef<'a>> {
     Ok(EntryRef {
-        source_id: names.resolve(row.get_ref(4)?)?,
+        source_id,
         correlation_id,
         timestamp: row.get(2)?,
         suffix: "",

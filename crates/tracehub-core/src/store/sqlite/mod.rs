@@ -1,19 +1,20 @@
 //! The store on SQLite: one connection writes, a pool of read-only connections reads, WAL between them.
 //!
 //! `open` makes or checks the file, `migrate` its schema, `import` takes over a file of the Python server; `write` stores
-//! a group of batches in one transaction with the help of `names` (the dictionary) and `chains` (each chain's `summary`
-//! and list of entries, of which the newest part is `recent` in memory and the rest encoded by `id_list`); `retention`
-//! deletes; `read` answers.
+//! a group of batches in one transaction with the help of `identity` (which finds duplicates), `sites` (the dictionary of
+//! names) and `chains` (each chain's `summary` and list of entries, of which the newest part is `recent` in memory and the
+//! rest encoded by `id_list`); `retention` deletes; `read` answers.
 
 mod chains;
 mod id_list;
+mod identity;
 mod import;
 mod migrate;
-mod names;
 mod open;
 mod read;
 mod recent;
 mod retention;
+mod sites;
 mod summary;
 mod write;
 

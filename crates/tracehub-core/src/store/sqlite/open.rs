@@ -9,9 +9,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::import::{self, MigrationProgress};
 use super::migrate::{self, Owner, OwnerError};
-use super::names::NameTable;
 use super::read::SqliteReader;
 use super::recent::Recent;
+use super::sites::SiteTable;
 use super::write::SqliteWriter;
 use crate::store::BoxError;
 
@@ -170,10 +170,10 @@ pub fn open_with_progress(
     };
     let mut connection = connect_writer(&path, options.durability).map_err(failed)?;
     migrate::migrate(&mut connection, version).map_err(failed)?;
-    let names = NameTable::new();
+    let sites = SiteTable::new();
     let recent = Recent::default();
-    let writer = SqliteWriter::new(connection, names.clone(), recent.clone(), lock).map_err(failed)?;
-    let reader = SqliteReader::connect(&path, options.readers, names, recent)
+    let writer = SqliteWriter::new(connection, sites.clone(), recent.clone(), lock).map_err(failed)?;
+    let reader = SqliteReader::connect(&path, options.readers, sites, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
     Ok((writer, reader))
 }

@@ -10,8 +10,8 @@ use r2d2::{Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{OpenFlags, OptionalExtension as _, Row, Transaction};
 
-use super::names::NameTable;
 use super::recent::{Recent, RecentChain};
+use super::sites::{Site, SiteTable};
 use super::summary::{ChainSummary, summary_columns};
 use super::{direction, id_list};
 use crate::entry::EntryRef;
@@ -19,10 +19,10 @@ use crate::entry::EntryRef;
 use crate::store::{BoxError, ChainFilter, EntryId, StoreError, StoreReader};
 use crate::wire::read::CorrelationSummary;
 
-/// The columns of [`EntryRow`], in its order.
+/// The columns that [`entry_of`] takes, in its order.
 macro_rules! entry_columns {
     () => {
-        "timestamp, suffix, source, direction, operation, endpoint, hostname, data, raw_line, id"
+        "timestamp, suffix, site, direction, data, raw_line"
     };
 }
 
@@ -30,12 +30,12 @@ macro_rules! entry_columns {
 #[derive(Debug, Clone)]
 pub struct SqliteReader {
     pool: Pool<SqliteConnectionManager>,
-    names: NameTable,
+    sites: SiteTable,
     recent: Recent,
 }
 
 impl SqliteReader {
-    pub(super) fn connect(path: &Path, readers: u32, names: NameTable, recent: Recent) -> Result<Self, r2d2::Error> {
+    pub(super) fn connect(path: &Path, readers: u32, sites: SiteTable, recent: Recent) -> Result<Self, r2d2::Error> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
@@ -49,7 +49,7 @@ impl SqliteReader {
             .connection_timeout(std::time::Duration::from_secs(5))
             .test_on_check_out(false)
             .build(manager)?;
-        Ok(Self { pool, names, recent })
+        Ok(Self { pool, sites, recent })
     }
 
     /// Runs one read transaction.
@@ -74,7 +74,8 @@ impl SqliteReader {
         for &id in ids {
             let mut rows = by_id.query([id])?;
             if let Some(row) = rows.next()? {
-                visit(EntryId(id), &EntryRow { row, names: &self.names }.entry(correlation_id)?);
+                let site = self.sites.resolve(row.get_ref(2)?)?;
+                visit(EntryId(id), &entry_of(row, &site, correlation_id)?);
             }
         }
         Ok(())
@@ -191,29 +192,18 @@ fn ids_in_time_order(snapshot: &Transaction<'_>, ids: &[i64], filter: ChainFilte
     Ok(timed.into_iter().map(|(_, id)| id).collect())
 }
 
-/// A row of `entries`.
-struct EntryRow<'a> {
-    row: &'a Row<'a>,
-    names: &'a NameTable,
-}
-
-impl<'a> EntryRow<'a> {
-    fn entry(&self, correlation_id: &'a str) -> rusqlite::Result<EntryRef<'a>> {
-        Ok(EntryRef {
-            source_id: self.name(2)?,
-            correlation_id,
-            timestamp: self.row.get(0)?,
-            suffix: self.row.get_ref(1)?.as_str()?,
-            direction: direction(self.row.get_ref(3)?)?,
-            operation: self.name(4)?,
-            endpoint: self.name(5)?,
-            data: self.row.get_ref(7)?.as_str_or_null()?,
-            hostname: self.name(6)?,
-            raw_line: self.row.get_ref(8)?.as_str_or_null()?,
-        })
-    }
-
-    fn name(&self, column: usize) -> rusqlite::Result<&'a str> {
-        self.names.resolve(self.row.get_ref(column)?)
-    }
+/// An entry from a row of [`entry_columns`].
+fn entry_of<'a>(row: &'a Row<'_>, site: &'a Site, correlation_id: &'a str) -> rusqlite::Result<EntryRef<'a>> {
+    Ok(EntryRef {
+        source_id: site.source(),
+        correlation_id,
+        timestamp: row.get(0)?,
+        suffix: row.get_ref(1)?.as_str()?,
+        direction: direction(row.get_ref(3)?)?,
+        operation: site.operation(),
+        endpoint: site.endpoint(),
+        data: row.get_ref(4)?.as_str_or_null()?,
+        hostname: site.hostname(),
+        raw_line: row.get_ref(5)?.as_str_or_null()?,
+    })
 }

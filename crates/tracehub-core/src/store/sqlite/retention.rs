@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::names::NameTable;
+use super::identity::{Identity, IdentityRemoval, forget_collisions};
+use super::sites::SiteTable;
 use super::summary::SourceList;
 use super::write::SqliteWriter;
-use super::{ENTER, LEAVE, id_list};
-use crate::store::Deleted;
+use super::{direction, id_list};
+use crate::store::{Deleted, EntryId};
 
 /// What a step takes from one chain.
 #[derive(Debug, Default)]
@@ -20,10 +21,10 @@ struct Loss {
 
 impl SqliteWriter {
     pub(super) fn delete_oldest(&mut self, cutoff: i64, limit: u32, next_entry_id: i64) -> rusqlite::Result<Deleted> {
-        let table = self.names_table().clone();
+        let (sites, seed) = (self.site_table().clone(), self.identity_seed);
         self.in_transaction(|chains, _, connection| {
             let boundary = first_id_to_keep(connection, cutoff)?.unwrap_or(next_entry_id);
-            let (last, losses) = losses_of_oldest(connection, boundary, limit)?;
+            let (last, losses) = give_back_oldest(connection, &sites, seed, boundary, limit)?;
             let Some(last) = last else {
                 return Ok(Deleted { entries: 0, more: false });
             };
@@ -35,8 +36,9 @@ impl SqliteWriter {
                     .prepare_cached("SELECT correlation_id FROM chains WHERE id = ?1")?
                     .query_row([chain], |row| row.get(0))?;
                 chains.hand_over(connection, &correlation_id)?;
-                shrink_chain(connection, &table, chain, last, &loss)?;
+                shrink_chain(connection, &sites, chain, last, &loss)?;
             }
+            forget_collisions(connection, last + 1)?;
             // The row that covers the oldest entry left must stay.
             connection.execute(
                 "DELETE FROM arrivals WHERE first_entry_id < \
@@ -56,24 +58,38 @@ fn first_id_to_keep(connection: &Connection, cutoff: i64) -> rusqlite::Result<Op
         .optional()
 }
 
-/// The newest of the `limit` oldest entries below `boundary`, and what each chain loses with them.
-fn losses_of_oldest(
+/// Gives back the identities of the `limit` oldest entries below `boundary`. Gives the newest of those entries, and what
+/// each chain loses with them.
+fn give_back_oldest(
     connection: &Connection,
+    sites: &SiteTable,
+    seed: u64,
     boundary: i64,
     limit: u32,
 ) -> rusqlite::Result<(Option<i64>, BTreeMap<i64, Loss>)> {
     let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
     let mut last = None;
-    let mut oldest =
-        connection.prepare_cached("SELECT id, chain, direction FROM entries WHERE id < ?1 ORDER BY id LIMIT ?2")?;
+    let mut identities = IdentityRemoval::prepare(connection, seed)?;
+    let mut oldest = connection.prepare_cached(
+        "SELECT id, chain, timestamp, suffix, site, direction FROM entries WHERE id < ?1 ORDER BY id LIMIT ?2",
+    )?;
     let mut rows = oldest.query((boundary, limit))?;
     while let Some(row) = rows.next()? {
-        last = Some(row.get(0)?);
-        let loss = losses.entry(row.get(1)?).or_default();
-        let direction = row.get_ref(2)?.as_i64().ok();
+        let (id, chain, direction) = (row.get(0)?, row.get(1)?, direction(row.get_ref(5)?)?);
+        let site = sites.resolve(row.get_ref(4)?)?;
+        let identity = Identity {
+            chain,
+            timestamp: row.get(2)?,
+            suffix: row.get_ref(3)?.as_str()?,
+            source_id: site.source(),
+            direction,
+        };
+        identities.remove(&identity, EntryId(id))?;
+        last = Some(id);
+        let loss = losses.entry(chain).or_default();
         loss.entries += 1;
-        loss.enters += u64::from(direction == Some(ENTER));
-        loss.leaves += u64::from(direction == Some(LEAVE));
+        loss.enters += u64::from(direction == "->");
+        loss.leaves += u64::from(direction == "<-");
     }
     Ok((last, losses))
 }
@@ -81,7 +97,7 @@ fn losses_of_oldest(
 /// Makes a chain's row exact again, or deletes it with its last entry. `last` is the newest entry that was deleted.
 fn shrink_chain(
     connection: &Connection,
-    names: &NameTable,
+    sites: &SiteTable,
     chain: i64,
     last: i64,
     loss: &Loss,
@@ -103,14 +119,14 @@ fn shrink_chain(
     }
     let mut sources = SourceList::default();
     let (mut first_timestamp, mut last_timestamp) = (f64::INFINITY, f64::NEG_INFINITY);
-    let mut entry = connection.prepare_cached("SELECT timestamp, source FROM entries WHERE id = ?1")?;
+    let mut entry = connection.prepare_cached("SELECT timestamp, site FROM entries WHERE id = ?1")?;
     for id in remaining {
         let mut rows = entry.query([id])?;
         if let Some(row) = rows.next()? {
             let timestamp: f64 = row.get(0)?;
             first_timestamp = first_timestamp.min(timestamp);
             last_timestamp = last_timestamp.max(timestamp);
-            sources.add(names.resolve(row.get_ref(1)?)?);
+            sources.add(sites.resolve(row.get_ref(1)?)?.source());
         }
     }
     connection

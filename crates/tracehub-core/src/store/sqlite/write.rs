@@ -5,16 +5,17 @@ use std::fs::File;
 use rusqlite::{CachedStatement, Connection, TransactionBehavior};
 
 use super::chains::Chains;
-use super::names::{NameTable, Names};
+
+use super::identity::{self, Identities, Identity};
 use super::recent::Recent;
+use super::sites::{SiteKey, SiteTable, Sites};
 use super::{ENTER, LEAVE};
 use crate::entry::EntryRef;
 use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreWriter};
 use crate::wire::ingest::IngestBatch;
 
 const INSERT_ENTRY: &str = "INSERT INTO entries \
-     (id, chain, timestamp, suffix, source, direction, operation, endpoint, hostname, data, raw_line) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+     (id, chain, timestamp, suffix, site, direction, data, raw_line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 const INSERT_ARRIVAL: &str = "INSERT INTO arrivals (first_entry_id, arrived_at) VALUES (?1, ?2)";
 
@@ -24,7 +25,8 @@ pub struct SqliteWriter {
     pub(super) connection: Connection,
     pub(super) chains: Chains,
     recent: Recent,
-    names: Names,
+    sites: Sites,
+    pub(super) identity_seed: u64,
     next_entry_id: i64,
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
     last_arrival: Option<i64>,
@@ -33,14 +35,15 @@ pub struct SqliteWriter {
 }
 
 impl SqliteWriter {
-    pub(super) fn new(connection: Connection, names: NameTable, recent: Recent, lock: File) -> rusqlite::Result<Self> {
-        let names = Names::load(&connection, names)?;
+    pub(super) fn new(connection: Connection, sites: SiteTable, recent: Recent, lock: File) -> rusqlite::Result<Self> {
+        let sites = Sites::load(&connection, sites)?;
         let mut chains = Chains::load(&connection, recent.clone())?;
-        chains.recover(&connection, names.table())?;
+        chains.recover(&connection, sites.table())?;
         Ok(Self {
             chains,
             recent,
-            names,
+            sites,
+            identity_seed: identity::seed(&connection)?,
             next_entry_id: next_entry_id(&connection)?,
             last_arrival: last_arrival(&connection)?,
             connection,
@@ -51,13 +54,13 @@ impl SqliteWriter {
     /// Runs one transaction; if it fails, what is remembered is read again from what is stored.
     pub(super) fn in_transaction<T>(
         &mut self,
-        work: impl FnOnce(&mut Chains, &mut Names, &Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&mut Chains, &mut Sites, &Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let next_entry_id = self.next_entry_id;
         let outcome =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
-                let value = work(&mut self.chains, &mut self.names, &transaction)?;
-                self.names.save(&transaction)?;
+                let value = work(&mut self.chains, &mut self.sites, &transaction)?;
+                self.sites.save(&transaction)?;
                 self.chains.save(&transaction)?;
                 self.chains.save_listed_to(&transaction, next_entry_id)?;
                 transaction.commit()?;
@@ -65,7 +68,7 @@ impl SqliteWriter {
             });
         match outcome {
             Ok(value) => {
-                self.names.saved();
+                self.sites.saved();
                 self.chains.saved();
                 Ok(value)
             }
@@ -83,8 +86,8 @@ impl SqliteWriter {
         self.connection.execute("UPDATE sequence SET listed_to = ?1", [listed_to]).map(drop)
     }
 
-    pub(super) fn names_table(&self) -> &NameTable {
-        self.names.table()
+    pub(super) fn site_table(&self) -> &SiteTable {
+        self.sites.table()
     }
 
     fn ingest_group(&mut self, batches: &[IngestBatch], now: i64) -> rusqlite::Result<Vec<Receipt>> {
@@ -104,13 +107,15 @@ impl SqliteWriter {
     /// Stores the entries that `work` adds in one transaction.
     pub(super) fn store<T>(&mut self, work: impl FnOnce(&mut Group<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let (next_id, last_arrival) = (self.next_entry_id, self.last_arrival);
-        let (value, next_id, last_arrival) = self.in_transaction(|chains, names, connection| {
+        let seed = self.identity_seed;
+        let (value, next_id, last_arrival) = self.in_transaction(|chains, sites, connection| {
             let mut group = Group {
+                identities: Identities::prepare(connection, sites.table(), seed)?,
                 insert: connection.prepare_cached(INSERT_ENTRY)?,
                 insert_arrival: connection.prepare_cached(INSERT_ARRIVAL)?,
                 select_chain: Chains::select(connection)?,
                 chains,
-                names,
+                sites,
                 next_id,
                 last_arrival,
             };
@@ -131,11 +136,12 @@ impl SqliteWriter {
 
 /// Entries on their way into one transaction.
 pub(super) struct Group<'a> {
+    identities: Identities<'a>,
     insert: CachedStatement<'a>,
     insert_arrival: CachedStatement<'a>,
     select_chain: CachedStatement<'a>,
     chains: &'a mut Chains,
-    names: &'a mut Names,
+    sites: &'a mut Sites,
     next_id: i64,
     last_arrival: Option<i64>,
 }
@@ -143,12 +149,20 @@ pub(super) struct Group<'a> {
 impl Group<'_> {
     /// Adds an entry that arrived at a time (Unix seconds); gives its id, or none if it is a duplicate.
     pub(super) fn add(&mut self, entry: &EntryRef<'_>, arrived_at: i64) -> rusqlite::Result<Option<EntryId>> {
-        let chain = self.chains.find(&mut self.select_chain, entry.correlation_id)?;
-        let id = EntryId(self.next_id);
-        if !insert_entry(&mut self.insert, id, self.chains.id(chain), self.names, entry)? {
+        let slot = self.chains.find(&mut self.select_chain, entry.correlation_id)?;
+        let (chain, id) = (self.chains.id(slot), EntryId(self.next_id));
+        let identity = Identity {
+            chain,
+            timestamp: entry.timestamp,
+            suffix: entry.suffix,
+            source_id: entry.source_id,
+            direction: entry.direction,
+        };
+        if !self.identities.claim(&identity, id)? {
             return Ok(None);
         }
-        self.chains.count(chain, id, entry);
+        insert_entry(&mut self.insert, id, chain, &self.sites.intern(entry), entry)?;
+        self.chains.count(slot, id, entry);
         self.next_id += 1;
         if self.last_arrival != Some(arrived_at) {
             self.insert_arrival.execute((id.0, arrived_at))?;
@@ -173,30 +187,27 @@ impl StoreWriter for SqliteWriter {
     }
 }
 
-/// Inserts an entry unless one of its identity is there. Bound by hand: this runs once per entry.
+/// Inserts an entry. Bound by hand: this runs once per entry.
 fn insert_entry(
     insert: &mut CachedStatement<'_>,
     id: EntryId,
     chain: i64,
-    names: &mut Names,
+    site: &SiteKey,
     entry: &EntryRef<'_>,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<()> {
     insert.raw_bind_parameter(1, id.0)?;
     insert.raw_bind_parameter(2, chain)?;
     insert.raw_bind_parameter(3, entry.timestamp)?;
     insert.raw_bind_parameter(4, entry.suffix)?;
-    insert.raw_bind_parameter(5, names.intern(entry.source_id))?;
+    insert.raw_bind_parameter(5, site)?;
     match entry.direction {
         "->" => insert.raw_bind_parameter(6, ENTER)?,
         "<-" => insert.raw_bind_parameter(6, LEAVE)?,
         mark => insert.raw_bind_parameter(6, mark)?,
     }
-    insert.raw_bind_parameter(7, names.intern(entry.operation))?;
-    insert.raw_bind_parameter(8, names.intern(entry.endpoint))?;
-    insert.raw_bind_parameter(9, names.intern(entry.hostname))?;
-    insert.raw_bind_parameter(10, entry.data)?;
-    insert.raw_bind_parameter(11, entry.raw_line)?;
-    Ok(insert.raw_execute()? == 1)
+    insert.raw_bind_parameter(7, entry.data)?;
+    insert.raw_bind_parameter(8, entry.raw_line)?;
+    insert.raw_execute().map(drop)
 }
 
 /// The larger of what was written down and what is stored: ids are never given twice.

@@ -21,9 +21,9 @@ use self::copy::Copied;
 use self::files::Files;
 pub(super) use self::row::COLUMNS;
 use self::set_aside::SetAside;
-use super::names::NameTable;
 use super::open::{self, Durability, OpenError};
 use super::recent::Recent;
+use super::sites::SiteTable;
 use super::write::SqliteWriter;
 
 /// Room beyond the old file's size: the new file's log of some 6 MB, a page for every table, what others write.
@@ -204,7 +204,7 @@ fn write_new_file(
     super::migrate::migrate(&mut new, 0).map_err(ImportError::New)?;
     let mut set_aside = SetAside::new(&files.unfinished_set_aside);
     let lock = lock.try_clone().map_err(ImportError::files("share the lock file"))?;
-    let mut writer = SqliteWriter::new(new, NameTable::new(), Recent::default(), lock).map_err(ImportError::New)?;
+    let mut writer = SqliteWriter::new(new, SiteTable::new(), Recent::default(), lock).map_err(ImportError::New)?;
     let copied = copy::copy(old, &mut writer, &mut set_aside, progress)?;
     let new = writer.into_connection().map_err(ImportError::New)?;
     copy::check_complete(&new, &copied)?;
