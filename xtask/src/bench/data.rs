@@ -1,6 +1,7 @@
 //! The entries of a measurement: 20 to a chain, a number of chains alive at a time in random order, the same every run.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 /// How many entries a chain has.
 const CHAIN_ENTRIES: u32 = 20;
@@ -75,6 +76,12 @@ impl Source {
         body.push_str("]}");
         body
     }
+}
+
+/// Unix time in seconds.
+pub(super) fn now_seconds() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_secs().cast_signed()
 }
 
 fn new_id(random: &mut fastrand::Rng) -> String {

@@ -26,6 +26,13 @@ pub(super) struct Sample {
     pub(super) resident_mb: f64,
 }
 
+impl Sample {
+    /// So many entries in so many seconds, on the clock and of CPU time.
+    pub(super) fn of(entries: usize, elapsed: f64, cpu: f64) -> Self {
+        Self { rate: entries as f64 / elapsed, cpu: cpu * 1e6 / entries as f64, ..Self::default() }
+    }
+}
+
 /// The sample whose rate is the median.
 pub(super) fn median(mut samples: Vec<Sample>) -> Sample {
     samples.sort_by(|a, b| a.rate.total_cmp(&b.rate));
@@ -67,9 +74,18 @@ fn cpu_seconds(process: &str) -> Result<f64> {
 
 /// The most memory that a process had resident, in MB.
 pub(super) fn peak_resident_mb(process: u32) -> Result<f64> {
+    status_mb(process, "VmHWM:")
+}
+
+/// The memory that a process has resident now, in MB.
+pub(super) fn resident_mb(process: u32) -> Result<f64> {
+    status_mb(process, "VmRSS:")
+}
+
+fn status_mb(process: u32, field: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).context("cannot read the process's status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().context("VmHWM is no number")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("no {field}"))?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("{field} no number"))?;
     Ok(kilobytes / 1024.0)
 }
 

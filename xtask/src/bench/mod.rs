@@ -1,23 +1,33 @@
 //! `cargo xtask bench`: what the store and the ingest path take, as ratios measured in one run.
 //!
-//! `plan` decides what is measured in which order; `data` makes the entries, `store` feeds stores in this process,
-//! `http` drives a server, `measure` reads CPU time and memory, `report` prints.
+//! `plan` decides what is measured; each phase has a file of its name. `data` makes the entries, `connection` and `load`
+//! bring them to a server, `measure` reads CPU time and memory, `report` prints.
 
+#[cfg(feature = "bench")]
+mod connection;
 #[cfg(feature = "bench")]
 mod data;
 #[cfg(feature = "bench")]
-mod http;
+mod ingest;
+#[cfg(feature = "bench")]
+mod load;
 #[cfg(feature = "bench")]
 mod measure;
 #[cfg(feature = "bench")]
+mod original;
+#[cfg(feature = "bench")]
 mod plan;
 #[cfg(feature = "bench")]
+mod reads;
+#[cfg(feature = "bench")]
 mod report;
+#[cfg(feature = "bench")]
+mod retention;
 #[cfg(feature = "bench")]
 mod store;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// How to measure.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +39,25 @@ pub(crate) struct Options {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+
+    /// Only these phases, separated by commas
+    #[arg(long, value_name = "PHASE", value_delimiter = ',')]
+    only: Vec<Phase>,
+}
+
+/// A part of the measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Phase {
+    /// The store alone, and the original's schema with the same entries
+    Store,
+    /// The server over HTTP: connections, batch sizes, durability
+    Ingest,
+    /// Questions to databases of several sizes, while entries come in
+    Reads,
+    /// Ingest while expired entries are deleted
+    Retention,
+    /// The Python original under the same load
+    Original,
 }
 
 /// Measures in release mode: a debug build starts itself again as one.
@@ -42,9 +71,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn start_again(options: &Options) -> Result<()> {
     let flags = [(options.quick, "--quick"), (options.json, "--json")];
-    let flags = flags.into_iter().filter_map(|(given, flag)| given.then_some(flag));
+    let flags = flags.into_iter().filter_map(|(given, flag)| given.then_some(flag.to_owned()));
+    let phases = options.only.iter().filter_map(ValueEnum::to_possible_value);
+    let phases = phases.map(|phase| format!("--only={}", phase.get_name()));
     crate::process::cargo(["build", "--quiet", "--release", "--package", "tracehub-server"]).run()?;
     crate::process::cargo(["run", "--quiet", "--release", "--package", "xtask", "--features", "bench", "--", "bench"])
-        .args(flags)
+        .args(flags.chain(phases))
         .run()
 }

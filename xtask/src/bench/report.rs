@@ -66,9 +66,9 @@ impl Report {
             let shown =
                 |value: f64, digits: usize| if value > 0.0 { format!("{value:.digits$}") } else { String::new() };
             println!(
-                "{name:<44} {:>10.0} {:>8.2} {:>8} {:>8} {:>8} {:>8} {:>6}",
-                sample.rate,
-                sample.cpu,
+                "{name:<44} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6}",
+                shown(sample.rate, 0),
+                shown(sample.cpu, 2),
                 shown(sample.generator_cpu, 2),
                 shown(sample.p50, 2),
                 shown(sample.p99, 2),

@@ -1,4 +1,4 @@
-//! Stores in this process, fed as fast as they take it: ours, and the original's schema with the same entries.
+//! Phase `store`: stores in this process, fed as fast as they take it: ours, and the original's schema.
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +11,8 @@ use tracehub_core::wire::ingest::IngestBatch;
 
 use super::data::Source;
 use super::measure::{Sample, Watch};
+use super::plan::Plan;
+use super::report::Budget;
 
 /// What to feed a store with.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,52 @@ pub(super) struct Feed {
     pub(super) live: usize,
     pub(super) durability: Durability,
     pub(super) with_data: bool,
+}
+
+/// The measurement that others are ratios of.
+const RAW: Feed = Feed { entries: 500_000, group: 500, live: 200, durability: Durability::Normal, with_data: true };
+
+pub(super) fn run(plan: &mut Plan) -> Result<()> {
+    let raw = Feed { entries: if plan.quick { 200_000 } else { RAW.entries }, ..RAW };
+    let ours = plan.measure("store, 500 a transaction", |_| ours(raw))?;
+    let original = plan.measure("the original's schema, 500 a transaction", |_| original_schema(raw))?;
+    let feeds = [
+        ("store, 5000 a transaction", Feed { group: 5000, ..raw }),
+        ("store, 500 a transaction, full", Feed { durability: Durability::Full, ..raw }),
+    ];
+    for (name, feed) in feeds {
+        plan.measure(name, |_| self::ours(feed))?;
+    }
+    let wide = plan.measure("store, 20,000 chains alive", |_| self::ours(Feed { live: 20_000, ..raw }))?;
+    let bare = plan.measure("store, no data", |_| self::ours(Feed { with_data: false, ..raw }))?;
+    plan.raw_rate = Some(ours.rate);
+    plan.report.judge("store / the original's schema, entries/s", ours.rate / original.rate, Budget::AtLeast(8.0));
+    plan.report.judge("20,000 / 200 chains alive, entries/s", wide.rate / ours.rate, Budget::AtLeast(0.25));
+    plan.report.judge("bytes per entry, no data", bare.bytes, Budget::AtMost(75.0));
+    plan.report.judge("bytes per entry, data of 80 bytes", ours.bytes, Budget::AtMost(150.0));
+    Ok(())
+}
+
+/// Makes a database of entries that arrived at a time (Unix seconds); gives the ids of some of its chains.
+pub(super) fn fill(path: &Path, feed: Feed, arrived_at: i64) -> Result<Vec<String>> {
+    const IDS: usize = 1_000;
+    let options = OpenOptions { path: path.to_owned(), durability: feed.durability, readers: 1 };
+    let (mut writer, reader) = open(&options)?;
+    let mut source = Source::new(1, feed.live, feed.with_data);
+    let groups = feed.entries / feed.group;
+    let mut ids = Vec::with_capacity(IDS);
+    for group in 0..groups {
+        let batch = IngestBatch::parse(source.body(feed.group).into_bytes()).context("the entries are not valid")?;
+        // From all over the database, not from one end.
+        let wanted = (IDS * (group + 1) / groups).saturating_sub(ids.len());
+        let of_group = batch.entries().step_by(feed.group / (wanted + 1)).take(wanted);
+        ids.extend(of_group.map(|entry| entry.correlation_id.to_owned()));
+        writer.ingest(&[batch], arrived_at)?;
+    }
+    writer.finish()?;
+    drop((writer, reader));
+    fastrand::Rng::with_seed(5).shuffle(&mut ids);
+    Ok(ids)
 }
 
 /// Our store. Parsing is not part of it.
@@ -42,7 +90,7 @@ pub(super) fn ours(feed: Feed) -> Result<Sample> {
     drop((writer, reader));
     checkpoint(&path)?;
     let bytes = fs::metadata(&path)?.len() as f64 / feed.entries as f64;
-    Ok(Sample { bytes, ..sample(feed.entries, elapsed, cpu) })
+    Ok(Sample { bytes, ..Sample::of(feed.entries, elapsed, cpu) })
 }
 
 /// The original's table and indexes, with a prepared statement and transactions as ours: its best case.
@@ -90,11 +138,7 @@ pub(super) fn original_schema(feed: Feed) -> Result<Sample> {
     drop(connection);
     checkpoint(&path)?;
     let bytes = fs::metadata(&path)?.len() as f64 / feed.entries as f64;
-    Ok(Sample { bytes, ..sample(feed.entries, elapsed, cpu) })
-}
-
-pub(super) fn sample(entries: usize, elapsed: f64, cpu: f64) -> Sample {
-    Sample { rate: entries as f64 / elapsed, cpu: cpu * 1e6 / entries as f64, ..Sample::default() }
+    Ok(Sample { bytes, ..Sample::of(feed.entries, elapsed, cpu) })
 }
 
 /// Brings everything into the database file itself, so that its size says how much there is.

@@ -1,0 +1,87 @@
+//! One keep-alive connection to a server: whole requests out, answers in, one after the other.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+/// How long an answer may take before the measurement is given up.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    answers: BufReader<TcpStream>,
+}
+
+impl Connection {
+    pub(super) fn open(address: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { answers: BufReader::new(stream.try_clone()?), stream })
+    }
+
+    /// Sends a request and reads its answer, which must be a 200. Gives the time in ms.
+    pub(super) fn ask(&mut self, request: &[u8]) -> Result<f64> {
+        let start = Instant::now();
+        self.stream.write_all(request)?;
+        self.read_answer()?;
+        Ok(start.elapsed().as_secs_f64() * 1000.0)
+    }
+
+    fn read_answer(&mut self) -> Result<()> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        ensure!(line.starts_with("HTTP/1.1 200"), "the server answered {line:?}");
+        let mut length = None;
+        loop {
+            line.clear();
+            self.answers.read_line(&mut line)?;
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = Some(value.parse()?),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        match length {
+            Some(length) => self.skip(length),
+            None => self.skip_chunks(),
+        }
+    }
+
+    fn skip_chunks(&mut self) -> Result<()> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            self.answers.read_line(&mut line)?;
+            let size = u64::from_str_radix(line.trim(), 16).with_context(|| format!("no chunk size: {line:?}"))?;
+            // Two bytes of line end follow each chunk, the last and empty one too.
+            self.skip(size + 2)?;
+            if size == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip(&mut self, bytes: u64) -> Result<()> {
+        let skipped = std::io::copy(&mut (&mut self.answers).take(bytes), &mut std::io::sink())?;
+        ensure!(skipped == bytes, "the connection closed in the middle of an answer");
+        Ok(())
+    }
+}
+
+/// A request to `POST /ingest`, head and body.
+pub(super) fn ingest_request(body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST /ingest HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// A request that reads.
+pub(super) fn get_request(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").into_bytes()
+}

@@ -1,0 +1,92 @@
+//! Phase `reads`: how long questions take in databases of several sizes, while entries come in.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use tracehub_core::store::sqlite::Durability;
+
+use super::connection::{Connection, get_request, ingest_request};
+use super::data::Source;
+use super::load::start_server;
+use super::measure::{Sample, percentile};
+use super::plan::Plan;
+use super::report::Budget;
+use super::store::{self, Feed};
+
+/// Entries a second that come in meanwhile, in batches of this size.
+const INGEST_RATE: u32 = 20_000;
+const INGEST_BATCH: usize = 100;
+/// Questions of each kind.
+const QUESTIONS: usize = 3_000;
+/// What is asked.
+const PATHS: [&str; 2] = ["/correlations?limit=50", "/traces/{id}"];
+
+pub(super) fn run(plan: &mut Plan) -> Result<()> {
+    let sizes: &[usize] = if plan.quick { &[100_000, 500_000] } else { &[100_000, 1_000_000, 5_000_000] };
+    let mut measured = Vec::new();
+    for &entries in sizes {
+        measured.push(measure(plan, entries)?);
+    }
+    let (Some(smallest), Some(largest)) = (measured.first(), measured.last()) else { return Ok(()) };
+    for (place, what) in PATHS.iter().enumerate() {
+        let most = sizes.last().copied().unwrap_or_default();
+        plan.report.judge(format!("{what}, p99 at {most} entries, ms"), largest[place].p99, Budget::AtMost(5.0));
+        let growth = largest[place].p50 / smallest[place].p50;
+        plan.report.judge(format!("{what}, p50 at {most} / at {} entries", sizes[0]), growth, Budget::AtMost(2.0));
+    }
+    Ok(())
+}
+
+fn measure(plan: &mut Plan, entries: usize) -> Result<Vec<Sample>> {
+    eprintln!("measuring: reads at {entries} entries");
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let database = folder.path().join("tracehub.db");
+    let feed = Feed { entries, group: 5_000, live: 200, durability: Durability::Normal, with_data: true };
+    let ids = store::fill(&database, feed, super::data::now_seconds())?;
+    plan.interrupt.check()?;
+    let server = start_server(&database, "normal", &plan.interrupt)?;
+    let stop = AtomicBool::new(false);
+    let samples = std::thread::scope(|scope| {
+        let ingest = scope.spawn(|| trickle(server.address(), &stop));
+        let samples: Result<Vec<_>> = PATHS
+            .iter()
+            .map(|path| questions(server.address(), |number| path.replace("{id}", &ids[number % ids.len()])))
+            .collect();
+        stop.store(true, Ordering::Relaxed);
+        ingest.join().map_err(|_| anyhow!("the ingest thread panicked"))??;
+        samples
+    })?;
+    server.end()?;
+    for (path, sample) in PATHS.iter().zip(&samples) {
+        plan.report.add(format!("{path}, {entries} entries"), *sample);
+    }
+    Ok(samples)
+}
+
+/// Asks questions one after the other.
+fn questions(address: &str, path: impl Fn(usize) -> String) -> Result<Sample> {
+    let mut connection = Connection::open(address)?;
+    let mut times = Vec::with_capacity(QUESTIONS);
+    for number in 0..QUESTIONS {
+        times.push(connection.ask(&get_request(&path(number)))?);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Sample { p50: percentile(&times, 0.5), p99: percentile(&times, 0.99), ..Sample::default() })
+}
+
+/// Sends entries at a steady rate until told to stop.
+fn trickle(address: &str, stop: &AtomicBool) -> Result<()> {
+    let mut connection = Connection::open(address)?;
+    let mut source = Source::new(99, 200, true);
+    let start = Instant::now();
+    let pause = Duration::from_secs(1) * u32::try_from(INGEST_BATCH)? / INGEST_RATE;
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        connection.ask(&ingest_request(&source.body(INGEST_BATCH)))?;
+        std::thread::sleep((start + pause * number).saturating_duration_since(Instant::now()));
+    }
+    Ok(())
+}
