@@ -71,6 +71,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
 
     announce(&listener, &state.config);
     let server = HttpServer::new(move || app::app(state.clone()))
+        .workers(http_workers())
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
@@ -98,6 +99,11 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     }
     tracing::info!("stopped");
     outcome.map_err(RunError::Serve)
+}
+
+/// Threads that speak HTTP: one fewer than there are cores, because the writer keeps one busy.
+fn http_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 /// Says once where the server is, what it keeps and who can reach it.
