@@ -11,7 +11,8 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tracehub-server", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 bad flag or variable, 65 the file is not TraceHub's, \
+    after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 bad flag or variable, 65 the file is not TraceHub's or \
+    damaged, \
     73 the file cannot be used, 74 the address cannot be used, 75 the file is in use, 78 the settings are not safe.\n\n\
     Example: tracehub-server --db /var/lib/tracehub/tracehub.db --retention-hours 72"
 )]
@@ -32,6 +33,15 @@ pub struct Args {
     #[arg(long, value_name = "HOURS", env = "TRACEHUB_RETENTION_HOURS", default_value_t = 24,
         value_parser = clap::value_parser!(u64).range(1..=876_000))]
     pub retention_hours: u64,
+
+    /// Bytes that the database may hold; beyond that the oldest entries go, however young. Unlimited when not given
+    #[arg(long, value_name = "BYTES", env = "TRACEHUB_MAX_DB_BYTES",
+        value_parser = clap::value_parser!(u64).range(1_048_576..))]
+    pub max_db_bytes: Option<u64>,
+
+    /// Bytes that stay free on the database's disk: with less, nothing more is taken in until there is room again
+    #[arg(long, value_name = "BYTES", env = "TRACEHUB_MIN_FREE_BYTES", default_value_t = 67_108_864)]
+    pub min_free_bytes: u64,
 
     /// When an entry counts as stored: synced to disk, or handed to the operating system (faster, but a power cut takes
     /// the last moments)

@@ -17,6 +17,10 @@ pub struct Config {
     pub durability: Durability,
     /// How long entries are kept after they arrived; whole hours.
     pub retention: Duration,
+    /// Bytes that the database may hold; the oldest entries go beyond that.
+    pub max_db_bytes: Option<u64>,
+    /// Bytes that stay free on the database's disk; with less, ingest is refused.
+    pub min_free_bytes: u64,
 }
 
 impl Config {
@@ -62,6 +66,8 @@ pub fn resolve(args: &Args) -> Result<(SocketAddr, Config), ConfigError> {
             DurabilityArg::Normal => Durability::Normal,
         },
         retention: Duration::from_secs(args.retention_hours * 3600),
+        max_db_bytes: args.max_db_bytes,
+        min_free_bytes: args.min_free_bytes,
     };
     Ok((address, config))
 }

@@ -8,7 +8,7 @@ use tracehub_core::store::StoreError;
 use tracehub_core::wire::error::{Detail, ErrorBody, ErrorCode, FieldError};
 use tracehub_core::wire::ingest::{IngestError, MAX_BATCH_ENTRIES, MAX_BODY_BYTES};
 
-/// When to try again after the queue was full, in seconds. It drains in well under one.
+/// When to try again after what passes by itself, in seconds. A full queue drains in well under one.
 const OVERLOADED_RETRY_SECONDS: u32 = 1;
 /// When to try again after the store failed, in seconds: time for someone to make room.
 const STORAGE_RETRY_SECONDS: u32 = 30;
@@ -30,6 +30,9 @@ pub(crate) enum ApiError {
     Overloaded,
     ShuttingDown,
     Storage,
+    StorageFull,
+    StorageBusy,
+    QueryTimeout,
     Internal,
 }
 
@@ -48,6 +51,9 @@ impl ApiError {
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded),
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ShuttingDown),
             Self::Storage => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageUnavailable),
+            Self::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFull),
+            Self::StorageBusy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageBusy),
+            Self::QueryTimeout => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::QueryTimeout),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
         }
     }
@@ -65,9 +71,9 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Overloaded => Some(OVERLOADED_RETRY_SECONDS),
+            Self::Overloaded | Self::StorageBusy | Self::QueryTimeout => Some(OVERLOADED_RETRY_SECONDS),
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
-            Self::Storage => Some(STORAGE_RETRY_SECONDS),
+            Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
             _ => None,
         }
     }
@@ -88,10 +94,15 @@ impl fmt::Display for ApiError {
             Self::Overloaded => formatter.write_str("as much is waiting as may wait; try again shortly"),
             Self::ShuttingDown => formatter.write_str("the server is stopping; try again shortly"),
             Self::Storage => formatter.write_str("the store is not available; the server's log says why"),
+            Self::StorageFull => formatter.write_str("the disk is too full for more entries; those stored can be read"),
+            Self::StorageBusy => formatter.write_str("another program holds the database; try again shortly"),
+            Self::QueryTimeout => formatter.write_str("the question took too long; ask for less"),
             Self::Internal => formatter.write_str("the server failed; its log says why"),
         }
     }
 }
+
+impl std::error::Error for ApiError {}
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
@@ -125,7 +136,13 @@ impl From<IngestError> for ApiError {
 impl From<&StoreError> for ApiError {
     fn from(err: &StoreError) -> Self {
         let cause = std::error::Error::source(err).map(ToString::to_string).unwrap_or_default();
+        let answer = match err {
+            StoreError::Full(_) => Self::StorageFull,
+            StoreError::Busy(_) => Self::StorageBusy,
+            StoreError::TooSlow(_) => Self::QueryTimeout,
+            _ => Self::Storage,
+        };
         tracing::error!(error = %err, cause, "the store failed");
-        Self::Storage
+        answer
     }
 }

@@ -7,6 +7,7 @@
 
 mod app;
 pub mod args;
+mod chain_body;
 pub mod config;
 mod error;
 mod extract;
@@ -19,6 +20,7 @@ mod routes;
 mod run;
 mod state;
 pub mod telemetry;
+mod upkeep;
 mod writer;
 
 pub use self::run::{RunError, run};

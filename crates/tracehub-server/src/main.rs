@@ -58,7 +58,7 @@ fn exit_code(err: &StartError) -> ExitCode {
         StartError::Config(ConfigError::Exposed(_)) => 78,
         StartError::Config(_) => 2,
         StartError::Listen(..) => 74,
-        StartError::Run(RunError::Open(OpenError::Foreign { .. })) => 65,
+        StartError::Run(RunError::Open(OpenError::Foreign { .. } | OpenError::Corrupt { .. })) => 65,
         StartError::Run(RunError::Open(OpenError::InUse { .. } | OpenError::MigrationBlocked { .. })) => 75,
         StartError::Run(RunError::Open(
             OpenError::SymbolicLink { .. }

@@ -19,8 +19,6 @@ use crate::retention;
 use crate::state::State;
 use crate::writer;
 
-/// Connections that read at the same time. More would only share two cores' time.
-const READERS: u32 = 8;
 /// How long open requests may take when the server stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 5;
 /// How long an idle connection is kept. Clients reuse it: a new one costs more than a request.
@@ -52,7 +50,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`]; nothing that was acknowledged is lost.
 pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-    let options = OpenOptions { path: config.database.clone(), durability: config.durability, readers: READERS };
+    let options = OpenOptions { durability: config.durability, ..OpenOptions::new(&config.database) };
     let mut shutdown = pin!(shutdown);
     let Some((store, reader)) = open::open(options, &mut shutdown).await? else {
         tracing::info!("stopped before the database was open");
@@ -60,8 +58,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     };
     let hub = Arc::new(Hub::default());
     let (ingest, commands) = Ingest::new();
-    let writer =
-        writer::spawn(Box::new(store), commands, Arc::clone(&hub), config.retention).map_err(RunError::Writer)?;
+    let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), &config).map_err(RunError::Writer)?;
     let state = State {
         config: Arc::new(config),
         ingest: ingest.clone(),

@@ -6,31 +6,31 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crossbeam_channel::Receiver;
-use tracehub_core::store::{Receipt, StoreWriter};
+use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
+use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
 use crate::live::hub::Hub;
+use crate::upkeep::Upkeep;
 
 /// The most rows in a group. Beyond 5,000 a transaction gains nothing and the first waiter waits longer.
 const MAX_GROUP_ROWS: usize = 5_000;
-/// Entries deleted between two groups. 500 leave ingest's slowest answers where they were.
-const DELETED_PER_STEP: u32 = 500;
-
 /// Starts the writer's thread. It ends after [`Command::Stop`], or when no sender is left.
 pub(crate) fn spawn(
     store: Box<dyn StoreWriter>,
     commands: Receiver<Command>,
     hub: Arc<Hub>,
-    retention: Duration,
+    config: &Config,
 ) -> io::Result<JoinHandle<()>> {
+    let upkeep = Upkeep::new(config);
     std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        Writer { store, commands, hub, retention, cleanup: None }.run();
+        Writer { store, commands, hub, upkeep }.run();
     })
 }
 
@@ -50,15 +50,7 @@ struct Writer {
     store: Box<dyn StoreWriter>,
     commands: Receiver<Command>,
     hub: Arc<Hub>,
-    retention: Duration,
-    cleanup: Option<Cleanup>,
-}
-
-/// A clean-up under way.
-#[derive(Default)]
-struct Cleanup {
-    deleted: u64,
-    replies: Vec<Reply<u64>>,
+    upkeep: Upkeep,
 }
 
 /// Batches that are committed together.
@@ -73,8 +65,8 @@ struct Group {
 impl Writer {
     fn run(mut self) {
         loop {
-            // With a clean-up under way the writer does not sleep: it deletes while nobody waits.
-            let first = if self.cleanup.is_some() {
+            // With upkeep under way the writer does not sleep: it goes on while nobody waits.
+            let first = if self.upkeep.is_under_way() {
                 self.commands.try_recv().ok()
             } else {
                 match self.commands.recv() {
@@ -83,8 +75,9 @@ impl Writer {
                 }
             };
             let (group, stop) = self.collect(first);
+            let rows = group.rows;
             self.commit(group);
-            self.clean_up_step();
+            self.upkeep.step(&mut *self.store, rows);
             if stop {
                 self.finish();
                 return;
@@ -113,7 +106,7 @@ impl Writer {
                     group.replies.push(reply);
                     group.rooms.push(room);
                 }
-                Command::Cleanup(reply) => self.cleanup.get_or_insert_default().replies.extend(reply),
+                Command::Cleanup(reply) => self.upkeep.clean_up(reply),
                 Command::Stop => return (group, true),
             }
             next = if group.rows < MAX_GROUP_ROWS { self.commands.try_recv().ok() } else { None };
@@ -126,6 +119,10 @@ impl Writer {
         if batches.is_empty() {
             return;
         }
+        if !self.upkeep.has_room(&*self.store) {
+            refuse(replies, || ApiError::StorageFull);
+            return;
+        }
         let now = unix_seconds();
         match self.store.ingest(&batches, now) {
             Ok(receipts) => {
@@ -135,11 +132,9 @@ impl Writer {
                 }
                 self.hub.publish(&batches, &receipts);
             }
-            Err(err) if batches.len() == 1 => {
-                for reply in replies {
-                    let _ = reply.send(Err(ApiError::from(&err)));
-                }
-            }
+            // What is not a batch's own fault would meet each of them alone as well.
+            Err(err @ (StoreError::Full(_) | StoreError::Busy(_))) => refuse(replies, || ApiError::from(&err)),
+            Err(err) if batches.len() == 1 => refuse(replies, || ApiError::from(&err)),
             Err(err) => {
                 tracing::warn!(error = %err, batches = batches.len(), "a group failed; its batches are tried alone");
                 for (batch, reply) in batches.into_iter().zip(replies) {
@@ -163,30 +158,11 @@ impl Writer {
             }
         }
     }
+}
 
-    /// Deletes a few old entries, if that was asked for.
-    fn clean_up_step(&mut self) {
-        let Some(cleanup) = &mut self.cleanup else { return };
-        let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        let cutoff = unix_seconds().saturating_sub(retention);
-        let outcome = match self.store.delete_arrived_before(cutoff, DELETED_PER_STEP) {
-            Ok(step) => {
-                cleanup.deleted += step.entries;
-                if step.more {
-                    return;
-                }
-                Ok(cleanup.deleted)
-            }
-            Err(err) => Err(err),
-        };
-        let replies = std::mem::take(&mut cleanup.replies);
-        self.cleanup = None;
-        if let Ok(deleted @ 1..) = outcome {
-            tracing::info!(deleted, "deleted entries older than the retention");
-        }
-        for reply in replies {
-            let _ = reply.send(outcome.as_ref().copied().map_err(ApiError::from));
-        }
+fn refuse(replies: Vec<Reply<IngestAnswer>>, error: impl Fn() -> ApiError) {
+    for reply in replies {
+        let _ = reply.send(Err(error()));
     }
 }
 
@@ -196,7 +172,81 @@ fn answer(receipt: &Receipt) -> IngestAnswer {
 }
 
 /// Unix time in seconds; 0 on a clock before 1970.
-fn unix_seconds() -> i64 {
+pub(crate) fn unix_seconds() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use tokio::sync::oneshot;
+    use tracehub_core::store::{Deleted, EntryId, StoreSize};
+
+    use super::*;
+    use crate::args::Args;
+    use crate::ingest::Ingest;
+
+    /// Takes any batch but those of the chain `bad`, and a group only if none is in it.
+    struct Picky {
+        groups: Vec<usize>,
+    }
+
+    impl StoreWriter for Picky {
+        fn ingest(&mut self, batches: &[IngestBatch], _: i64) -> Result<Vec<Receipt>, StoreError> {
+            self.groups.push(batches.len());
+            if batches.iter().flat_map(IngestBatch::entries).any(|entry| entry.correlation_id == "bad") {
+                return Err(StoreError::Ingest("it is bad".into()));
+            }
+            Ok(batches.iter().map(|batch| Receipt { ids: vec![Some(EntryId(1)); batch.len()] }).collect())
+        }
+
+        fn delete_arrived_before(&mut self, _: i64, _: u32) -> Result<Deleted, StoreError> {
+            Ok(Deleted { entries: 0, more: false })
+        }
+
+        fn delete_oldest(&mut self, _: u32) -> Result<Deleted, StoreError> {
+            Ok(Deleted { entries: 0, more: false })
+        }
+
+        fn give_back(&mut self, _: u64) -> Result<u64, StoreError> {
+            Ok(0)
+        }
+
+        fn size(&self) -> Result<StoreSize, StoreError> {
+            Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, free_disk_bytes: None })
+        }
+
+        fn finish(&mut self) -> Result<(), StoreError> {
+            assert_eq!(self.groups, [3, 1, 1, 1], "one group, then each alone");
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_fails_alone() {
+        let (ingest, commands) = Ingest::new();
+        let requests = ["one", "bad", "two"].map(|chain| {
+            let body = format!(
+                r#"{{"source_id":"MA","correlation_id":"{chain}","timestamp":1,"suffix":"s","direction":"->","operation":"o","endpoint":"e"}}"#
+            );
+            let (batch, ingest) = (IngestBatch::parse_single(body.into_bytes()).unwrap(), ingest.clone());
+            tokio::spawn(async move { ingest.store(batch).await.map(|answer| answer.inserted) })
+        });
+        // Let them all wait before the writer starts.
+        tokio::task::yield_now().await;
+        let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
+        let writer = spawn(Box::new(Picky { groups: Vec::new() }), commands, Arc::default(), &config).unwrap();
+        let mut answers = Vec::new();
+        for request in requests {
+            answers.push(request.await.unwrap());
+        }
+        assert!(matches!(answers[..], [Ok(1), Err(ApiError::Storage), Ok(1)]), "{answers:?}");
+        let (done, ended) = oneshot::channel();
+        std::thread::spawn(move || {
+            ingest.stop();
+            done.send(writer.join().is_ok())
+        });
+        assert!(ended.await.unwrap());
+    }
 }

@@ -53,7 +53,7 @@ pub(super) fn run(plan: &mut Plan) -> Result<()> {
 /// Makes a database of entries that arrived at a time (Unix seconds); gives the ids of some of its chains.
 pub(super) fn fill(path: &Path, feed: Feed, arrived_at: i64) -> Result<Vec<String>> {
     const IDS: usize = 1_000;
-    let options = OpenOptions { path: path.to_owned(), durability: feed.durability, readers: 1 };
+    let options = OpenOptions { durability: feed.durability, ..OpenOptions::new(path) };
     let (mut writer, reader) = open(&options)?;
     let mut source = Source::new(1, feed.live, feed.with_data);
     let groups = feed.entries / feed.group;
@@ -76,7 +76,7 @@ pub(super) fn fill(path: &Path, feed: Feed, arrived_at: i64) -> Result<Vec<Strin
 pub(super) fn ours(feed: Feed) -> Result<Sample> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let path = folder.path().join("tracehub.db");
-    let options = OpenOptions { path: path.clone(), durability: feed.durability, readers: 1 };
+    let options = OpenOptions { durability: feed.durability, ..OpenOptions::new(&path) };
     let (mut writer, reader) = open(&options)?;
     let mut source = Source::new(1, feed.live, feed.with_data);
     let batches = (0..feed.entries / feed.group).map(|_| IngestBatch::parse(source.body(feed.group).into_bytes()));

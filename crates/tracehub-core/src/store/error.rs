@@ -10,6 +10,21 @@ pub enum StoreError {
     /// Old entries could not be deleted.
     #[error("cannot delete old entries")]
     Delete(#[source] BoxError),
+    /// There is no room for more. What was to be written is not; it can be when there is room again.
+    #[error("the disk is full")]
+    Full(#[source] BoxError),
+    /// Another program holds the database. It may let go of it.
+    #[error("the store is held by another program")]
+    Busy(#[source] BoxError),
+    /// A question took longer than one may.
+    #[error("the question took too long")]
+    TooSlow(#[source] BoxError),
+    /// The room that deleted entries took could not be given back.
+    #[error("cannot give back the room of deleted entries")]
+    GiveBack(#[source] BoxError),
+    /// How much room there is could not be found out.
+    #[error("cannot tell how much room the store takes")]
+    Size(#[source] BoxError),
     /// Entries or chains could not be read.
     #[error("cannot read the store")]
     Read(#[source] BoxError),

@@ -62,6 +62,17 @@ pub struct Deleted {
     pub more: bool,
 }
 
+/// How much room a store takes, and has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSize {
+    /// Bytes that the store takes on disk.
+    pub total_bytes: u64,
+    /// Of these, bytes that hold nothing: deleted entries left them, new ones will take them.
+    pub reusable_bytes: u64,
+    /// Bytes that may still be written where the store is; none if that is not known.
+    pub free_disk_bytes: Option<u64>,
+}
+
 /// Which entries of a chain to give.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ChainFilter<'a> {
@@ -89,6 +100,24 @@ pub trait StoreWriter: Send {
     /// The store could not; nothing was deleted in this step.
     fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError>;
 
+    /// Deletes the oldest entries, whenever they arrived, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The store could not; nothing was deleted in this step.
+    fn delete_oldest(&mut self, limit: u32) -> Result<Deleted, StoreError>;
+
+    /// Gives about so many bytes that hold nothing back to the disk; gives how many it were.
+    ///
+    /// # Errors
+    /// The store could not; it is as it was.
+    fn give_back(&mut self, bytes: u64) -> Result<u64, StoreError>;
+
+    /// How much room the store takes, and has. Cheap enough to ask at every commit.
+    ///
+    /// # Errors
+    /// It could not be found out.
+    fn size(&self) -> Result<StoreSize, StoreError>;
+
     /// Puts the store in order before it is closed, so that the next start is quick. Nothing is lost without it.
     ///
     /// # Errors
@@ -96,24 +125,20 @@ pub trait StoreWriter: Send {
     fn finish(&mut self) -> Result<(), StoreError>;
 }
 
-/// The side that reads, from any thread. Calls block.
+/// The side that reads, from any thread. Calls block, but none for longer than the store was opened to allow: it fails
+/// with [`StoreError::TooSlow`] then.
 pub trait StoreReader: Send + Sync {
-    /// Gives the entries of a chain to `visit`, ordered by timestamp, ties by arrival. An unknown chain has none.
-    ///
-    /// # Errors
-    /// The store could not be read; `visit` may have seen a part.
-    fn chain(
-        &self,
-        correlation_id: &str,
-        filter: ChainFilter<'_>,
-        visit: &mut dyn FnMut(&EntryRef<'_>),
-    ) -> Result<(), StoreError>;
-
     /// The ids of a chain's entries after `after`, in order of commit.
     ///
     /// # Errors
     /// The store could not be read.
     fn chain_entry_ids(&self, correlation_id: &str, after: EntryId) -> Result<Vec<EntryId>, StoreError>;
+
+    /// The ids of a chain's entries with a timestamp after `since` (Unix ms), ordered by timestamp, ties by arrival.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn chain_entry_ids_by_time(&self, correlation_id: &str, since: Option<f64>) -> Result<Vec<EntryId>, StoreError>;
 
     /// Gives the entries of a chain with these ids to `visit`, in their order; those deleted meanwhile are passed over.
     ///
@@ -125,6 +150,24 @@ pub trait StoreReader: Send + Sync {
         ids: &[EntryId],
         visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
     ) -> Result<(), StoreError>;
+
+    /// Gives the entries of a chain to `visit`, ordered by timestamp, ties by arrival. An unknown chain has none.
+    ///
+    /// # Errors
+    /// The store could not be read; `visit` may have seen a part.
+    fn chain(
+        &self,
+        correlation_id: &str,
+        filter: ChainFilter<'_>,
+        visit: &mut dyn FnMut(&EntryRef<'_>),
+    ) -> Result<(), StoreError> {
+        let ids = self.chain_entry_ids_by_time(correlation_id, filter.since_timestamp)?;
+        self.entries(correlation_id, &ids, &mut |_, entry| {
+            if filter.source_id.is_none_or(|source_id| source_id == entry.source_id) {
+                visit(entry);
+            }
+        })
+    }
 
     /// The chains with the newest entries, the most recently active first, at most `limit`.
     ///

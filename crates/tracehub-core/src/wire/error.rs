@@ -33,6 +33,12 @@ pub enum ErrorCode {
     ShuttingDown,
     /// The store could not take or give what was asked. Try again after `retry_after`.
     StorageUnavailable,
+    /// The disk is too full for more entries; reading goes on. Try again after `retry_after`.
+    StorageFull,
+    /// Another program holds the database. Try again after `retry_after`.
+    StorageBusy,
+    /// The question took longer than one may. Ask for less, or again after `retry_after`.
+    QueryTimeout,
     /// A fault of the server; its log says which.
     Internal,
 }

@@ -121,15 +121,21 @@ impl ChainWriter {
         self.leaves += u64::from(entry.is_leave());
     }
 
-    /// Ends the body and gives it.
+    /// Gives what was written since the last time, so that a large body need not be whole in memory.
     #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Ends the body and gives it, or the rest of it.
+    #[must_use]
+    pub fn finish(&mut self) -> Vec<u8> {
         self.out.extend_from_slice(b"],\"count\":");
         write_json(&mut self.out, &self.count);
         self.out.extend_from_slice(b",\"complete\":");
         write_json(&mut self.out, &is_complete(self.enters, self.leaves));
         self.out.push(b'}');
-        self.out
+        self.take()
     }
 }
 

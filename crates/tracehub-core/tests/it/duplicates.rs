@@ -2,7 +2,7 @@
 
 use tracehub_core::store::StoreWriter as _;
 
-use crate::support::{Note, TempStore, batch, note};
+use crate::support::{Note, TempStore, batch, note, rows};
 
 /// So many of one millisecond that about a hundred want a key that another has.
 const ENTRIES: usize = 20_000;
@@ -10,12 +10,6 @@ const STEP: usize = 1_000;
 
 fn notes() -> Vec<Note> {
     (0..ENTRIES).map(|number| note("c", 5.0, &number.to_string(), "->")).collect()
-}
-
-/// Rows of a table, read from the file itself.
-fn rows(store: &TempStore, table: &str) -> usize {
-    let file = rusqlite::Connection::open(store.folder.path().join("tracehub.db")).unwrap();
-    file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
 #[test]
@@ -26,12 +20,12 @@ fn entries_of_one_millisecond_are_told_apart_while_the_oldest_go() {
         assert_eq!(store.writer.ingest(&[batch(notes)], second).unwrap()[0].inserted(), STEP as u64);
     }
     assert!(rows(&store, "identity_collisions") > 20, "this test must see collisions");
-    for gone in 1..=ENTRIES / STEP {
-        while store.writer.delete_arrived_before(gone as i64, 300).unwrap().more {}
-        let left = &notes[gone * STEP..];
+    for (cutoff, gone) in (1..).zip((STEP..=ENTRIES).step_by(STEP)) {
+        while store.writer.delete_arrived_before(cutoff, 300).unwrap().more {}
+        let left = &notes[gone..];
         assert_eq!(rows(&store, "entries"), left.len());
         for chunk in left.chunks(10_000) {
-            assert_eq!(store.writer.ingest(&[batch(chunk)], 1_000).unwrap()[0].inserted(), 0, "after {gone} steps");
+            assert_eq!(store.writer.ingest(&[batch(chunk)], 1_000).unwrap()[0].inserted(), 0, "{gone} are gone");
         }
     }
     assert_eq!((rows(&store, "identities"), rows(&store, "identity_collisions")), (0, 0));

@@ -98,7 +98,7 @@ type Opened = Result<(SqliteWriter, SqliteReader), OpenError>;
 
 fn open_watched(folder: &TempDir, progress: &mut dyn FnMut(MigrationProgress) -> ControlFlow<()>) -> Opened {
     let path = folder.path().join("tracehub.db");
-    open_with_progress(&OpenOptions { path, durability: Durability::Normal, readers: 2 }, progress)
+    open_with_progress(&OpenOptions { durability: Durability::Normal, ..OpenOptions::new(path) }, progress)
 }
 
 /// Opens and expects a migration; gives its report.

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
 
-use tracehub_core::store::sqlite::OpenError;
+use tracehub_core::store::sqlite::{OpenError, OpenOptions, open};
+use tracehub_core::store::{EntryId, StoreError, StoreReader as _, StoreWriter as _};
 
-use crate::support::{TempStore, open_at};
+use crate::support::{TempStore, batch, note, open_at};
 
 #[test]
 fn only_the_owner_may_read_the_file() {
@@ -71,4 +73,51 @@ fn a_missing_folder_and_a_folder_as_file_are_named() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(open_at(&folder.path().join("none/tracehub.db")).unwrap_err(), OpenError::Folder { .. }));
     assert!(matches!(open_at(folder.path()).unwrap_err(), OpenError::Folder { .. }));
+}
+
+/// What a damaged file is called, and that it is left as it is.
+#[test]
+fn a_damaged_file_is_refused_and_not_touched() {
+    let mut store = TempStore::new();
+    let notes: Vec<_> = (0..2_000).map(|n| note("c", f64::from(n), "s", "->")).collect();
+    store.writer.ingest(&[batch(&notes)], 1).unwrap();
+    store.writer.finish().unwrap();
+    let TempStore { writer, reader, folder } = store;
+    drop((writer, reader));
+    let path = folder.path().join("tracehub.db");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).unwrap();
+    drop(file);
+    let whole = fs::read(&path).unwrap();
+    let half = whole[..whole.len() / 2].to_vec();
+    let torn_header = [&whole[..16], &[0xff; 84], &whole[100..]].concat();
+    let no_schema = [&whole[..100], &[0xaa; 8092], &whole[8192..]].concat();
+    for (damage, bytes) in [("half", half), ("header", torn_header), ("schema", no_schema)] {
+        fs::write(&path, &bytes).unwrap();
+        let err = open_at(&path).map(drop).unwrap_err();
+        assert!(matches!(err, OpenError::Corrupt { .. }), "{damage}: {err:?}");
+        assert!(err.to_string().contains(".recover"), "{damage}: {err}");
+        assert_eq!(fs::read(&path).unwrap(), bytes, "{damage}");
+    }
+    fs::write(&path, &whole).unwrap();
+    let (_, reader) = open_at(&path).unwrap();
+    assert_eq!(reader.chain_entry_ids("c", EntryId::ZERO).unwrap().len(), 2_000);
+}
+
+#[test]
+fn a_question_that_takes_too_long_is_ended() {
+    let store = TempStore::new();
+    let path = store.folder.path().join("tracehub.db");
+    let TempStore { mut writer, reader, folder } = store;
+    let notes: Vec<_> = (0..500).map(|n| note("c", f64::from(n), "s", "->")).collect();
+    writer.ingest(&[batch(&notes)], 1).unwrap();
+    drop((writer, reader));
+    let options = OpenOptions { read_timeout: Duration::ZERO, ..OpenOptions::new(&path) };
+    let (_writer, reader) = open(&options).unwrap();
+    let ids: Vec<EntryId> = (1..=500).map(EntryId).collect();
+    let outcome = reader.entries("c", &ids, &mut |_, _| panic!("no time for an entry"));
+    assert!(matches!(outcome, Err(StoreError::TooSlow(_))), "{outcome:?}");
+    let outcome = reader.chain_entry_ids_by_time("c", None);
+    assert!(matches!(outcome, Err(StoreError::TooSlow(_))), "{outcome:?}");
+    drop(folder);
 }

@@ -40,8 +40,14 @@ impl TempStore {
     }
 }
 
+/// How many rows a table has, read from the file itself.
+pub(crate) fn rows(store: &TempStore, table: &str) -> usize {
+    let file = rusqlite::Connection::open(store.folder.path().join("tracehub.db")).expect("the file opens");
+    file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("the table is there")
+}
+
 pub(crate) fn open_at(path: &Path) -> Result<(SqliteWriter, SqliteReader), OpenError> {
-    open(&OpenOptions { path: path.to_owned(), durability: Durability::Normal, readers: 2 })
+    open(&OpenOptions { durability: Durability::Normal, ..OpenOptions::new(path) })
 }
 
 /// One entry of a batch: the parts that tests care about.

@@ -36,11 +36,14 @@ impl Server {
 
     /// Starts a server on the database of a folder, new or old.
     pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
-        let mut child = command(&folder.path().join("tracehub.db"))
-            .args(args)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        let mut command = command(&folder.path().join("tracehub.db"));
+        command.args(args);
+        Self::spawn(folder, &mut command)
+    }
+
+    /// Starts a command that becomes a server with its database in the folder.
+    pub(crate) fn spawn(folder: TempDir, command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("standard error is piped"));
         let mut said = String::new();
         let url = loop {
@@ -59,6 +62,10 @@ impl Server {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("tracehub.db")
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -90,6 +97,11 @@ impl Server {
     /// Asks the server to stop, as a supervisor would.
     pub(crate) fn terminate(&self) {
         signal(&self.child, "TERM");
+    }
+
+    /// Ends the process without a chance to finish anything.
+    pub(crate) fn kill_now(&self) {
+        signal(&self.child, "KILL");
     }
 
     /// Ends the process without a chance to finish anything; gives the folder to start again in.

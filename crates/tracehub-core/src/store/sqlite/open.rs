@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -17,6 +18,8 @@ use crate::store::BoxError;
 
 /// Every SQLite file begins with this text.
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+/// How long the header is that follows.
+const HEADER_BYTES: u64 = 100;
 
 /// When an answer may say that entries are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +40,16 @@ pub struct OpenOptions {
     pub durability: Durability,
     /// How many connections read at the same time, at least 1.
     pub readers: u32,
+    /// How long one question may take.
+    pub read_timeout: Duration,
+}
+
+impl OpenOptions {
+    /// A file, synced at every commit, with eight readers whose questions may take five seconds.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::Full, readers: 8, read_timeout: Duration::from_secs(5) }
+    }
 }
 
 /// Why a store could not be opened. What the file held, it still holds.
@@ -79,6 +92,17 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What it is instead.
+        reason: String,
+    },
+    /// The file is damaged.
+    #[error(
+        "the database {path} is damaged: {reason}; it was not touched. `sqlite3 {path} .recover` may save what is left, \
+         into another file"
+    )]
+    Corrupt {
+        /// The database file.
+        path: PathBuf,
+        /// What was found.
         reason: String,
     },
     /// The file is the Python server's, and another program, likely that server, uses it.
@@ -159,8 +183,8 @@ pub fn open_with_progress(
     let path = resolve(&options.path)?;
     let lock = lock(&path)?;
     create_private(&path)?;
-    check_magic(&path)?;
-    let failed = |source| OpenError::Sqlite { path: path.clone(), source };
+    check_header(&path)?;
+    let failed = |source| refused_by_sqlite(&path, source);
     let version = match check_owner(&path)? {
         Owner::Ours { version } => version,
         Owner::Python => {
@@ -172,8 +196,8 @@ pub fn open_with_progress(
     migrate::migrate(&mut connection, version).map_err(failed)?;
     let sites = SiteTable::new();
     let recent = Recent::default();
-    let writer = SqliteWriter::new(connection, sites.clone(), recent.clone(), lock).map_err(failed)?;
-    let reader = SqliteReader::connect(&path, options.readers, sites, recent)
+    let writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock).map_err(failed)?;
+    let reader = SqliteReader::connect(&path, options, sites, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
     Ok((writer, reader))
 }
@@ -237,16 +261,45 @@ pub(super) fn private_options() -> fs::OpenOptions {
     options
 }
 
-/// Refuses what is no SQLite file before SQLite touches it. An empty file is a new database.
-fn check_magic(path: &Path) -> Result<(), OpenError> {
-    let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(SQLITE_MAGIC.len() as u64).read_to_end(&mut start))
-        .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-    if start.is_empty() || start == SQLITE_MAGIC {
+/// Refuses what is no SQLite file, or a part of one, before SQLite touches it. An empty file is a new database.
+fn check_header(path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let mut header = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    file.take(HEADER_BYTES).read_to_end(&mut header).map_err(failed)?;
+    if header.is_empty() {
         return Ok(());
     }
-    Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() })
+    if !header.starts_with(SQLITE_MAGIC) {
+        return Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() });
+    }
+    match expected_length(&header) {
+        Some(expected) if length < expected && !has_log(path) => Err(OpenError::Corrupt {
+            path: path.to_owned(),
+            reason: format!("it should have {expected} bytes and has {length}"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The file's length by its header, where that says: <https://www.sqlite.org/fileformat2.html#the_database_header>.
+fn expected_length(header: &[u8]) -> Option<u64> {
+    let number = |place: usize| Some(u32::from_be_bytes(header.get(place..place + 4)?.try_into().ok()?));
+    let page_size = match u16::from_be_bytes(header.get(16..18)?.try_into().ok()?) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    // The count was written by the last change, or by a program that does not know it.
+    let is_valid = number(24)? == number(92)?;
+    Some(u64::from(number(28)?) * page_size).filter(|_| is_valid)
+}
+
+/// Whether there is a log with pages that the file itself may lack.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 /// Whose file it is, looked at read-only: setting the journal mode would write into a file of others.
@@ -262,8 +315,17 @@ fn check_owner(path: &Path) -> Result<Owner, OpenError> {
     };
     outcome.map_err(|err| match err {
         OwnerError::Foreign(reason) => OpenError::Foreign { path: path.to_owned(), reason },
-        OwnerError::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
+        OwnerError::Sqlite(source) => refused_by_sqlite(path, source),
     })
+}
+
+fn refused_by_sqlite(path: &Path, source: rusqlite::Error) -> OpenError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => OpenError::Corrupt { path, reason: source.to_string() },
+        _ => OpenError::Sqlite { path, source },
+    }
 }
 
 fn needs_rollback(err: &rusqlite::Error) -> bool {
@@ -284,6 +346,8 @@ pub(super) fn connect_writer(path: &Path, durability: Durability) -> rusqlite::R
     let connection = Connection::open_with_flags(path, read_write())?;
     // 8 KiB pages: 2.7 CPU s per million rows against 3.3 at the default 4 KiB. Only a new file takes it.
     connection.pragma_update(None, "page_size", 8192)?;
+    // Lets space.rs give room back in small steps. Only a new file takes it.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     // Readers see the last commit while the writer goes on; a commit appends instead of rewriting pages.
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     // FULL syncs the WAL at every commit, NORMAL only at checkpoints: a power cut then takes acknowledged rows.

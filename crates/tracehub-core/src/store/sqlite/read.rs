@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use r2d2::{Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{OpenFlags, OptionalExtension as _, Row, Transaction};
+use rusqlite::{CachedStatement, OpenFlags, OptionalExtension as _, Row, Transaction, ffi};
 
 use super::recent::{Recent, RecentChain};
 use super::sites::{Site, SiteTable};
 use super::summary::{ChainSummary, summary_columns};
-use super::{direction, id_list};
+use super::{OpenOptions, direction, id_list, store_error};
 use crate::entry::EntryRef;
-
-use crate::store::{BoxError, ChainFilter, EntryId, StoreError, StoreReader};
+use crate::store::{EntryId, StoreError, StoreReader};
 use crate::wire::read::CorrelationSummary;
 
 /// The columns that [`entry_of`] takes, in its order.
@@ -30,82 +30,95 @@ macro_rules! entry_columns {
 #[derive(Debug, Clone)]
 pub struct SqliteReader {
     pool: Pool<SqliteConnectionManager>,
+    /// How long one question may take.
+    timeout: Duration,
     sites: SiteTable,
     recent: Recent,
 }
 
 impl SqliteReader {
-    pub(super) fn connect(path: &Path, readers: u32, sites: SiteTable, recent: Recent) -> Result<Self, r2d2::Error> {
+    pub(super) fn connect(
+        path: &Path,
+        options: &OpenOptions,
+        sites: SiteTable,
+        recent: Recent,
+    ) -> Result<Self, r2d2::Error> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-            connection.busy_timeout(std::time::Duration::from_secs(5))?;
+            connection.busy_timeout(Duration::from_secs(5))?;
             // 4 MiB each: the operating system's cache holds the rest once, not once per connection.
             connection.pragma_update(None, "cache_size", -4096)
         });
         let pool = Pool::builder()
-            .max_size(readers.max(1))
+            .max_size(options.readers.max(1))
             // A reader that waits longer for its turn is better told so than kept.
-            .connection_timeout(std::time::Duration::from_secs(5))
+            .connection_timeout(Duration::from_secs(5))
             .test_on_check_out(false)
             .build(manager)?;
-        Ok(Self { pool, sites, recent })
+        Ok(Self { pool, timeout: options.read_timeout, sites, recent })
     }
 
     /// Runs one read transaction.
-    fn read<T>(&self, query: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let read = || -> Result<T, BoxError> {
-            let mut connection: PooledConnection<_> = self.pool.get()?;
-            let snapshot = connection.transaction()?;
-            Ok(query(&snapshot)?)
+    fn read<T>(&self, query: impl FnOnce(&Snapshot<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let mut connection: PooledConnection<_> = self.pool.get().map_err(|err| StoreError::Read(err.into()))?;
+        let deadline = Deadline(Instant::now() + self.timeout);
+        let run = || {
+            connection.progress_handler(STEPS_PER_LOOK, Some(move || deadline.has_passed()))?;
+            query(&Snapshot { transaction: connection.transaction()?, deadline })
         };
-        read().map_err(StoreError::Read)
+        run().map_err(|err| store_error(err, StoreError::Read))
+    }
+}
+
+/// Steps of SQLite's machine between two looks at the clock: well under a millisecond.
+const STEPS_PER_LOOK: i32 = 10_000;
+
+/// When a question has taken too long.
+#[derive(Debug, Clone, Copy)]
+struct Deadline(Instant);
+
+impl Deadline {
+    fn has_passed(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// One state of the database, for one question.
+struct Snapshot<'a> {
+    transaction: Transaction<'a>,
+    deadline: Deadline,
+}
+
+impl Snapshot<'_> {
+    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.transaction.prepare_cached(sql)
     }
 
-    /// Gives the entries with these ids, in their order, passing over those that are gone.
-    fn visit(
-        &self,
-        snapshot: &Transaction<'_>,
-        correlation_id: &str,
-        ids: &[i64],
-        visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
-    ) -> rusqlite::Result<()> {
-        let mut by_id = snapshot.prepare_cached(concat!("SELECT ", entry_columns!(), " FROM entries WHERE id = ?1"))?;
-        for &id in ids {
-            let mut rows = by_id.query([id])?;
-            if let Some(row) = rows.next()? {
-                let site = self.sites.resolve(row.get_ref(2)?)?;
-                visit(EntryId(id), &entry_of(row, &site, correlation_id)?);
+    /// The items, until the time is up. SQLite looks at the clock within a statement; many short ones are many looks
+    /// that it never takes.
+    fn in_time<T>(&self, items: impl Iterator<Item = T>) -> impl Iterator<Item = rusqlite::Result<T>> {
+        items.enumerate().map(|(number, item)| {
+            if number % 64 == 0 && self.deadline.has_passed() {
+                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None));
             }
-        }
-        Ok(())
+            Ok(item)
+        })
     }
 }
 
 impl StoreReader for SqliteReader {
-    fn chain(
-        &self,
-        correlation_id: &str,
-        filter: ChainFilter<'_>,
-        visit: &mut dyn FnMut(&EntryRef<'_>),
-    ) -> Result<(), StoreError> {
-        // Recent before the snapshot: see there.
-        let recent = self.recent.get(correlation_id);
-        self.read(|snapshot| {
-            let ids = ids_in_time_order(snapshot, &chain_ids(snapshot, correlation_id, recent, 0)?, filter)?;
-            self.visit(snapshot, correlation_id, &ids, &mut |_, entry| {
-                if filter.source_id.is_none_or(|source_id| source_id == entry.source_id) {
-                    visit(entry);
-                }
-            })
-        })
-    }
-
     fn chain_entry_ids(&self, correlation_id: &str, after: EntryId) -> Result<Vec<EntryId>, StoreError> {
+        // Recent before the snapshot: see there.
         let recent = self.recent.get(correlation_id);
         self.read(|snapshot| {
             Ok(chain_ids(snapshot, correlation_id, recent, after.0)?.into_iter().map(EntryId).collect())
         })
+    }
+
+    fn chain_entry_ids_by_time(&self, correlation_id: &str, since: Option<f64>) -> Result<Vec<EntryId>, StoreError> {
+        let recent = self.recent.get(correlation_id);
+        self.read(|snapshot| ids_by_time(snapshot, &chain_ids(snapshot, correlation_id, recent, 0)?, since))
     }
 
     fn entries(
@@ -115,8 +128,16 @@ impl StoreReader for SqliteReader {
         visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
     ) -> Result<(), StoreError> {
         self.read(|snapshot| {
-            let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-            self.visit(snapshot, correlation_id, &ids, visit)
+            let mut by_id = snapshot.statement(concat!("SELECT ", entry_columns!(), " FROM entries WHERE id = ?1"))?;
+            for id in snapshot.in_time(ids.iter()) {
+                let id = *id?;
+                let mut rows = by_id.query([id.0])?;
+                if let Some(row) = rows.next()? {
+                    let site = self.sites.resolve(row.get_ref(2)?)?;
+                    visit(id, &entry_of(row, &site, correlation_id)?);
+                }
+            }
+            Ok(())
         })
     }
 
@@ -125,7 +146,7 @@ impl StoreReader for SqliteReader {
         self.read(|snapshot| {
             // Of a chain that is in both, the one that counts more is the newer.
             let mut newest: HashMap<Arc<str>, ChainSummary> = recent.into_iter().collect();
-            let mut stored = snapshot.prepare_cached(concat!(
+            let mut stored = snapshot.statement(concat!(
                 "SELECT ",
                 summary_columns!(),
                 ", correlation_id FROM chains WHERE last_entry_id > 0 ORDER BY last_entry_id DESC LIMIT ?1"
@@ -150,12 +171,12 @@ impl StoreReader for SqliteReader {
 
 /// The ids of a chain's entries after `after`, in order of commit: those of its blocks, and the recent ones.
 fn chain_ids(
-    snapshot: &Transaction<'_>,
+    snapshot: &Snapshot<'_>,
     correlation_id: &str,
     recent: Option<RecentChain>,
     after: i64,
 ) -> rusqlite::Result<Vec<i64>> {
-    let mut blocks = snapshot.prepare_cached(
+    let mut blocks = snapshot.statement(
         "SELECT ids FROM chain_entries \
          WHERE chain = (SELECT id FROM chains WHERE correlation_id = ?1) AND last_id > ?2 ORDER BY last_id",
     )?;
@@ -168,20 +189,19 @@ fn chain_ids(
     let listed_to = ids.last().copied().unwrap_or(0);
     ids.extend(recent.into_iter().flat_map(|chain| chain.ids).filter(|id| *id > listed_to));
     // A block may begin with entries that are gone: the oldest ids go first, whichever chain they are of.
-    let oldest: Option<i64> =
-        snapshot.prepare_cached("SELECT min(id) FROM entries")?.query_row([], |row| row.get(0))?;
+    let oldest: Option<i64> = snapshot.statement("SELECT min(id) FROM entries")?.query_row([], |row| row.get(0))?;
     ids.retain(|id| *id > after && oldest.is_some_and(|oldest| *id >= oldest));
     Ok(ids)
 }
 
 /// The ids of entries that are still there and late enough, ordered by timestamp, ties by id.
-fn ids_in_time_order(snapshot: &Transaction<'_>, ids: &[i64], filter: ChainFilter<'_>) -> rusqlite::Result<Vec<i64>> {
-    let since = filter.since_timestamp.unwrap_or(f64::NEG_INFINITY);
-    let mut timestamp = snapshot.prepare_cached("SELECT timestamp FROM entries WHERE id = ?1")?;
+fn ids_by_time(snapshot: &Snapshot<'_>, ids: &[i64], since: Option<f64>) -> rusqlite::Result<Vec<EntryId>> {
+    let mut timestamp = snapshot.statement("SELECT timestamp FROM entries WHERE id = ?1")?;
     let mut timed: Vec<(f64, i64)> = Vec::with_capacity(ids.len());
-    for &id in ids {
+    for id in snapshot.in_time(ids.iter()) {
+        let id = *id?;
         if let Some(timestamp) = timestamp.query_row([id], |row| row.get(0)).optional()?
-            && timestamp > since
+            && since.is_none_or(|since| timestamp > since)
         {
             timed.push((timestamp, id));
         }
@@ -189,7 +209,7 @@ fn ids_in_time_order(snapshot: &Transaction<'_>, ids: &[i64], filter: ChainFilte
     if !timed.is_sorted_by(|a, b| a.0 <= b.0) {
         timed.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
-    Ok(timed.into_iter().map(|(_, id)| id).collect())
+    Ok(timed.into_iter().map(|(_, id)| EntryId(id)).collect())
 }
 
 /// An entry from a row of [`entry_columns`].

@@ -20,10 +20,16 @@ struct Loss {
 }
 
 impl SqliteWriter {
-    pub(super) fn delete_oldest(&mut self, cutoff: i64, limit: u32, next_entry_id: i64) -> rusqlite::Result<Deleted> {
-        let (sites, seed) = (self.site_table().clone(), self.identity_seed);
+    /// Deletes what arrived before the cutoff, the oldest first.
+    pub(super) fn delete_before(&mut self, cutoff: i64, limit: u32) -> rusqlite::Result<Deleted> {
+        let boundary = first_id_to_keep(&self.connection, cutoff)?.unwrap_or(self.next_entry_id);
+        self.delete_below(boundary, limit)
+    }
+
+    /// Deletes the oldest entries below an id.
+    pub(super) fn delete_below(&mut self, boundary: i64, limit: u32) -> rusqlite::Result<Deleted> {
+        let (sites, seed, next_entry_id) = (self.site_table().clone(), self.identity_seed, self.next_entry_id);
         self.in_transaction(|chains, _, connection| {
-            let boundary = first_id_to_keep(connection, cutoff)?.unwrap_or(next_entry_id);
             let (last, losses) = give_back_oldest(connection, &sites, seed, boundary, limit)?;
             let Some(last) = last else {
                 return Ok(Deleted { entries: 0, more: false });

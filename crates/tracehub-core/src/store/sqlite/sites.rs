@@ -4,12 +4,13 @@
 //! is in the dictionary says nothing about what an entry is: duplicates are found by the names themselves.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rusqlite::types::{FromSqlError, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, ToSql};
-use std::hash::BuildHasher as _;
 
 use crate::entry::EntryRef;
 
@@ -73,8 +74,15 @@ impl ToSql for SiteKey {
 }
 
 /// The readers' side: number to site, without a lock. Numbers count from 1.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct SiteTable(Arc<[OnceLock<Site>]>);
+
+impl fmt::Debug for SiteTable {
+    /// Without its thousands of slots.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SiteTable")
+    }
+}
 
 impl SiteTable {
     pub(super) fn new() -> Self {

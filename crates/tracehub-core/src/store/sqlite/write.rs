@@ -1,6 +1,7 @@
 //! Writing: a group of batches becomes rows in one transaction.
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, TransactionBehavior};
 
@@ -9,9 +10,9 @@ use super::chains::Chains;
 use super::identity::{self, Identities, Identity};
 use super::recent::Recent;
 use super::sites::{SiteKey, SiteTable, Sites};
-use super::{ENTER, LEAVE};
+use super::{ENTER, LEAVE, store_error};
 use crate::entry::EntryRef;
-use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreWriter};
+use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreSize, StoreWriter};
 use crate::wire::ingest::IngestBatch;
 
 const INSERT_ENTRY: &str = "INSERT INTO entries \
@@ -27,7 +28,8 @@ pub struct SqliteWriter {
     recent: Recent,
     sites: Sites,
     pub(super) identity_seed: u64,
-    next_entry_id: i64,
+    pub(super) next_entry_id: i64,
+    pub(super) path: PathBuf,
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
     last_arrival: Option<i64>,
     /// Held, not read: while it is open, no other server takes the file.
@@ -35,7 +37,13 @@ pub struct SqliteWriter {
 }
 
 impl SqliteWriter {
-    pub(super) fn new(connection: Connection, sites: SiteTable, recent: Recent, lock: File) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        connection: Connection,
+        path: &Path,
+        sites: SiteTable,
+        recent: Recent,
+        lock: File,
+    ) -> rusqlite::Result<Self> {
         let sites = Sites::load(&connection, sites)?;
         let mut chains = Chains::load(&connection, recent.clone())?;
         chains.recover(&connection, sites.table())?;
@@ -45,6 +53,7 @@ impl SqliteWriter {
             sites,
             identity_seed: identity::seed(&connection)?,
             next_entry_id: next_entry_id(&connection)?,
+            path: path.to_owned(),
             last_arrival: last_arrival(&connection)?,
             connection,
             _lock: lock,
@@ -174,16 +183,27 @@ impl Group<'_> {
 
 impl StoreWriter for SqliteWriter {
     fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
-        self.ingest_group(batches, now).map_err(|err| StoreError::Ingest(err.into()))
+        self.ingest_group(batches, now).map_err(|err| store_error(err, StoreError::Ingest))
     }
 
     fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError> {
-        let next_entry_id = self.next_entry_id;
-        self.delete_oldest(cutoff, limit, next_entry_id).map_err(|err| StoreError::Delete(err.into()))
+        self.delete_before(cutoff, limit).map_err(|err| store_error(err, StoreError::Delete))
+    }
+
+    fn delete_oldest(&mut self, limit: u32) -> Result<Deleted, StoreError> {
+        self.delete_below(self.next_entry_id, limit).map_err(|err| store_error(err, StoreError::Delete))
+    }
+
+    fn give_back(&mut self, bytes: u64) -> Result<u64, StoreError> {
+        self.shrink(bytes).map_err(|err| store_error(err, StoreError::GiveBack))
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        self.room().map_err(StoreError::Size)
     }
 
     fn finish(&mut self) -> Result<(), StoreError> {
-        self.write_all().map_err(|err| StoreError::Ingest(err.into()))
+        self.write_all().map_err(|err| store_error(err, StoreError::Ingest))
     }
 }
 

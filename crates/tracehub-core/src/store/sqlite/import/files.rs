@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::space::free_disk_bytes;
 use super::ImportError;
 
 /// The most names that are tried for a file that must not take another's place.
@@ -118,15 +119,6 @@ fn is_same_file(_: &Path, _: &Path) -> io::Result<bool> {
 }
 
 /// The bytes that this user may still write where the database is; none if the system does not say.
-#[cfg(unix)]
 pub(super) fn free_bytes(database: &Path) -> Result<Option<u64>, ImportError> {
-    let folder = database.parent().unwrap_or(Path::new("."));
-    let space = rustix::fs::statvfs(folder)
-        .map_err(|err| ImportError::files("ask how much of the disk is free")(err.into()))?;
-    Ok(Some(space.f_bavail.saturating_mul(space.f_frsize)))
-}
-
-#[cfg(not(unix))]
-pub(super) fn free_bytes(_: &Path) -> Result<Option<u64>, ImportError> {
-    Ok(None)
+    free_disk_bytes(database).map_err(ImportError::files("ask how much of the disk is free"))
 }

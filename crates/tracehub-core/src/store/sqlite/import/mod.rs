@@ -204,7 +204,8 @@ fn write_new_file(
     super::migrate::migrate(&mut new, 0).map_err(ImportError::New)?;
     let mut set_aside = SetAside::new(&files.unfinished_set_aside);
     let lock = lock.try_clone().map_err(ImportError::files("share the lock file"))?;
-    let mut writer = SqliteWriter::new(new, SiteTable::new(), Recent::default(), lock).map_err(ImportError::New)?;
+    let mut writer =
+        SqliteWriter::new(new, &files.new, SiteTable::new(), Recent::default(), lock).map_err(ImportError::New)?;
     let copied = copy::copy(old, &mut writer, &mut set_aside, progress)?;
     let new = writer.into_connection().map_err(ImportError::New)?;
     copy::check_complete(&new, &copied)?;

@@ -1,0 +1,56 @@
+//! Room: how much the file takes, and giving back what deleted entries left.
+//!
+//! New entries take the pages that deleted ones left, so the file does not grow while about as much comes as goes. When
+//! far more has gone, pages are moved from the end of the file into its holes a few at a time (SQLite's incremental
+//! vacuum, <https://www.sqlite.org/pragma.html#pragma_incremental_vacuum>), and the end is cut off. A whole `VACUUM` would
+//! hold up ingest for seconds and need the room twice.
+
+use std::io;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::write::SqliteWriter;
+use crate::store::{BoxError, StoreSize};
+
+impl SqliteWriter {
+    pub(super) fn room(&self) -> Result<StoreSize, BoxError> {
+        let page = pragma(&self.connection, "PRAGMA page_size")?;
+        Ok(StoreSize {
+            total_bytes: pragma(&self.connection, "PRAGMA page_count")? * page,
+            reusable_bytes: pragma(&self.connection, "PRAGMA freelist_count")? * page,
+            free_disk_bytes: free_disk_bytes(&self.path)?,
+        })
+    }
+
+    /// Gives about so many bytes back; gives how many it were.
+    pub(super) fn shrink(&self, bytes: u64) -> rusqlite::Result<u64> {
+        let page = pragma(&self.connection, "PRAGMA page_size")?;
+        let before = pragma(&self.connection, "PRAGMA page_count")?;
+        let mut vacuum = self.connection.prepare(&format!("PRAGMA incremental_vacuum({})", (bytes / page).max(1)))?;
+        let mut rows = vacuum.query([])?;
+        // Each row is a page that was freed.
+        while rows.next()?.is_some() {}
+        drop(rows);
+        // The end of the file is cut off when the log is written into it.
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        let after = pragma(&self.connection, "PRAGMA page_count")?;
+        Ok(before.saturating_sub(after) * page)
+    }
+}
+
+fn pragma(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
+    connection.prepare_cached(statement)?.query_row([], |row| row.get(0))
+}
+
+/// The bytes that this user may still write where a file is; none if the system does not say.
+#[cfg(unix)]
+pub(super) fn free_disk_bytes(path: &Path) -> io::Result<Option<u64>> {
+    let disk = rustix::fs::statvfs(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
+}
+
+#[cfg(not(unix))]
+pub(super) fn free_disk_bytes(_: &Path) -> io::Result<Option<u64>> {
+    Ok(None)
+}

@@ -1,0 +1,187 @@
+//! What the writer does between two groups, a little at a time: delete what is too old or too much, give room back, and
+//! see that the disk does not fill up.
+
+use std::time::{Duration, Instant};
+
+use tracehub_core::store::{StoreError, StoreSize, StoreWriter};
+
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::ingest::Reply;
+use crate::writer::unix_seconds;
+
+/// Entries deleted between two small groups: ingest's slowest answers stay where they were. Between large groups as many
+/// go as have come, or deletion would fall behind.
+const MIN_DELETED_PER_STEP: u32 = 500;
+/// Bytes given back between two groups: a few ms.
+const GIVEN_BACK_PER_STEP: u64 = 512 << 10;
+/// Room within the file that is worth giving back: at least this many bytes, and this share of the file.
+const MIN_WORTH_GIVING: u64 = 32 << 20;
+const WORTH_GIVING_SHARE: u64 = 4;
+/// How often the disk is looked at while it has room. At full speed far less than the floor is written meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The writer's other work.
+pub(crate) struct Upkeep {
+    retention: Duration,
+    max_db_bytes: Option<u64>,
+    min_free_bytes: u64,
+    cleanup: Option<Cleanup>,
+    /// Whether entries go because there is too much of them.
+    evicting: bool,
+    evicted: u64,
+    giving_back: bool,
+    low_disk: bool,
+    next_look: Instant,
+}
+
+/// A clean-up under way.
+#[derive(Default)]
+struct Cleanup {
+    deleted: u64,
+    replies: Vec<Reply<u64>>,
+}
+
+impl Upkeep {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            retention: config.retention,
+            max_db_bytes: config.max_db_bytes,
+            min_free_bytes: config.min_free_bytes,
+            cleanup: None,
+            evicting: false,
+            evicted: 0,
+            giving_back: false,
+            low_disk: false,
+            next_look: Instant::now(),
+        }
+    }
+
+    /// Whether there is something to do although nobody waits.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.cleanup.is_some() || self.evicting || self.giving_back
+    }
+
+    /// Begins to delete what is older than the retention, if that is not under way, and tells `reply` when it is done.
+    pub(crate) fn clean_up(&mut self, reply: Option<Reply<u64>>) {
+        self.cleanup.get_or_insert_default().replies.extend(reply);
+    }
+
+    /// Whether there is room for more entries. Says so on the log when that changes.
+    pub(crate) fn has_room(&mut self, store: &dyn StoreWriter) -> bool {
+        if !self.low_disk && Instant::now() < self.next_look {
+            return true;
+        }
+        self.next_look = Instant::now() + LOOK_EVERY;
+        let Some(size) = size_of(store) else { return true };
+        let low = size.free_disk_bytes.is_some_and(|free| free < self.min_free_bytes);
+        if low != self.low_disk {
+            let (free, floor) = (size.free_disk_bytes, self.min_free_bytes);
+            if low {
+                tracing::error!(free, floor, "the disk is too full: entries are refused until there is room again");
+            } else {
+                tracing::info!(free, floor, "there is room again: entries are taken");
+            }
+        }
+        self.low_disk = low;
+        // What deleted entries left inside the file is worth more outside of it now.
+        self.giving_back |= low && size.reusable_bytes > 0;
+        !low
+    }
+
+    /// Goes on for a few ms. `rows` is how many entries the last group had.
+    pub(crate) fn step(&mut self, store: &mut dyn StoreWriter, rows: usize) {
+        let limit = u32::try_from(rows).unwrap_or(u32::MAX).max(MIN_DELETED_PER_STEP);
+        self.delete_expired(store, limit);
+        self.evict(store, limit);
+        self.give_back(store);
+    }
+
+    fn delete_expired(&mut self, store: &mut dyn StoreWriter, limit: u32) {
+        let Some(cleanup) = &mut self.cleanup else { return };
+        let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
+        let cutoff = unix_seconds().saturating_sub(retention);
+        let outcome = match store.delete_arrived_before(cutoff, limit) {
+            Ok(step) => {
+                cleanup.deleted += step.entries;
+                if step.more {
+                    return;
+                }
+                Ok(cleanup.deleted)
+            }
+            Err(err) => Err(err),
+        };
+        let replies = std::mem::take(&mut cleanup.replies);
+        self.cleanup = None;
+        if let Ok(deleted @ 1..) = outcome {
+            tracing::info!(deleted, "deleted entries older than the retention");
+        }
+        if outcome.is_err() && replies.is_empty() {
+            log_failure(&outcome);
+        }
+        for reply in replies {
+            let _ = reply.send(outcome.as_ref().copied().map_err(ApiError::from));
+        }
+        self.consider_giving_back(store);
+    }
+
+    /// Deletes the oldest entries while the file holds more than it may.
+    fn evict(&mut self, store: &mut dyn StoreWriter, limit: u32) {
+        let Some(max_db_bytes) = self.max_db_bytes else { return };
+        let Some(size) = size_of(store) else { return };
+        if size.total_bytes - size.reusable_bytes > max_db_bytes {
+            let outcome = store.delete_oldest(limit);
+            log_failure(&outcome);
+            let deleted = outcome.map_or(0, |step| step.entries);
+            self.evicted += deleted;
+            // A failure is not tried again at once, but with the next group.
+            self.evicting = deleted > 0;
+            return;
+        }
+        if self.evicting {
+            tracing::info!(evicted = self.evicted, max_db_bytes, "deleted the oldest entries to make room");
+            (self.evicting, self.evicted) = (false, 0);
+            self.consider_giving_back(store);
+        }
+    }
+
+    /// Whether what was deleted has left so much room that the disk should have it.
+    fn consider_giving_back(&mut self, store: &dyn StoreWriter) {
+        if let Some(size) = size_of(store) {
+            self.giving_back = size.reusable_bytes > MIN_WORTH_GIVING.max(size.total_bytes / WORTH_GIVING_SHARE)
+                || self.is_outgrown(size);
+        }
+    }
+
+    /// Whether the file is larger than it may be, with nothing in it that would have to go.
+    fn is_outgrown(&self, size: StoreSize) -> bool {
+        size.reusable_bytes > 0 && self.max_db_bytes.is_some_and(|most| size.total_bytes > most + GIVEN_BACK_PER_STEP)
+    }
+
+    fn give_back(&mut self, store: &mut dyn StoreWriter) {
+        if !self.giving_back || self.cleanup.is_some() || self.evicting {
+            return;
+        }
+        let outcome = store.give_back(GIVEN_BACK_PER_STEP);
+        log_failure(&outcome);
+        let more = outcome.is_ok_and(|given| given > 0)
+            && size_of(store).is_some_and(|size| {
+                // A little is kept: what comes next takes it without growing the file.
+                size.reusable_bytes > MIN_WORTH_GIVING / 2 || self.low_disk || self.is_outgrown(size)
+            });
+        self.giving_back = more;
+    }
+}
+
+fn size_of(store: &dyn StoreWriter) -> Option<StoreSize> {
+    let outcome = store.size();
+    log_failure(&outcome);
+    outcome.ok()
+}
+
+fn log_failure<T>(outcome: &Result<T, StoreError>) {
+    if let Err(err) = outcome {
+        let cause = std::error::Error::source(err).map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(error = %err, cause, "upkeep failed; it is tried again");
+    }
+}
