@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod ci;
 mod demo;
+mod kill;
 mod process;
 mod setup;
 mod test;
@@ -57,6 +58,13 @@ enum Command {
     /// whose own CPU time is shown apart. A missed budget is shown, not an error: machines differ.
     Bench(bench::Options),
 
+    /// Kill a server under load, again and again, and look for what was acknowledged and is lost
+    Kill {
+        /// How often
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+
     /// Show TraceHub at work: a server, two services that call each other, twenty orders, and what the CLI says of them
     ///
     /// Each seventh order has a call that never ends, as real services have; the last output shows where. Everything
@@ -75,6 +83,7 @@ fn main() -> ExitCode {
         Command::Test { arguments } => test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Kill { rounds } => kill::run(rounds),
         Command::Demo { keep } => demo::run(keep),
     };
     match outcome {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
@@ -91,4 +92,20 @@ fn send_one(address: &str, requests: &[Vec<u8>], stop: &AtomicBool) -> Result<Ve
     let mut connection = Connection::open(address)?;
     let running = requests.iter().take_while(|_| !stop.load(Ordering::Relaxed));
     running.map(|request| connection.ask(request)).collect()
+}
+
+/// Sends entries at a steady rate (per second), in batches, until told to stop. Gives how many they were.
+pub(super) fn trickle(address: &str, rate: u32, stop: &AtomicBool) -> Result<usize> {
+    const BATCH: u32 = 100;
+    let mut connection = Connection::open(address)?;
+    let mut source = Source::new(99, 200, true);
+    let start = Instant::now();
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        connection.ask(&ingest_request(&source.body(BATCH as usize)))?;
+        sent += BATCH as usize;
+        let due = start + Duration::from_secs_f64(sent as f64 / f64::from(rate));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    Ok(sent)
 }

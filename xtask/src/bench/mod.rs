@@ -24,6 +24,8 @@ mod report;
 #[cfg(feature = "bench")]
 mod retention;
 #[cfg(feature = "bench")]
+mod soak;
+#[cfg(feature = "bench")]
 mod store;
 
 use anyhow::Result;
@@ -32,7 +34,7 @@ use clap::{Args, ValueEnum};
 /// How to measure.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Fewer entries and single runs instead of medians: about a minute
+    /// Fewer entries and single runs instead of medians: about a minute and a half
     #[arg(long)]
     quick: bool,
 
@@ -40,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long)]
     json: bool,
 
-    /// Only these phases, separated by commas
+    /// Only these phases, separated by commas; without it, all but the soak
     #[arg(long, value_name = "PHASE", value_delimiter = ',')]
     only: Vec<Phase>,
 }
@@ -58,6 +60,8 @@ enum Phase {
     Retention,
     /// The Python original under the same load
     Original,
+    /// Ten minutes of a steady load: memory. Only when it is named
+    Soak,
 }
 
 /// Measures in release mode: a debug build starts itself again as one.

@@ -5,7 +5,7 @@ use clap::ValueEnum as _;
 
 use super::measure::{Sample, median};
 use super::report::Report;
-use super::{Options, Phase, ingest, original, reads, retention, store};
+use super::{Options, Phase, ingest, original, reads, retention, soak, store};
 use crate::process::Interrupt;
 
 /// A run of the benchmark: how to measure, and what came out so far.
@@ -37,7 +37,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let mut plan =
         Plan { quick: options.quick, interrupt: Interrupt::listen()?, report: Report::default(), raw_rate: None };
     for &phase in Phase::value_variants() {
-        if !options.only.is_empty() && !options.only.contains(&phase) {
+        let wanted = if options.only.is_empty() { phase != Phase::Soak } else { options.only.contains(&phase) };
+        if !wanted {
             continue;
         }
         match phase {
@@ -46,6 +47,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             Phase::Reads => reads::run(&mut plan)?,
             Phase::Retention => retention::run(&mut plan)?,
             Phase::Original => original::run(&mut plan)?,
+            Phase::Soak => soak::run(&mut plan)?,
         }
     }
     if options.json {

@@ -1,22 +1,19 @@
 //! Phase `reads`: how long questions take in databases of several sizes, while entries come in.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use tracehub_core::store::sqlite::Durability;
 
-use super::connection::{Connection, get_request, ingest_request};
-use super::data::Source;
-use super::load::start_server;
+use super::connection::{Connection, get_request};
+use super::load::{start_server, trickle};
 use super::measure::{Sample, percentile};
 use super::plan::Plan;
 use super::report::Budget;
 use super::store::{self, Feed};
 
-/// Entries a second that come in meanwhile, in batches of this size.
+/// Entries a second that come in meanwhile.
 const INGEST_RATE: u32 = 20_000;
-const INGEST_BATCH: usize = 100;
 /// Questions of each kind.
 const QUESTIONS: usize = 3_000;
 /// What is asked.
@@ -48,7 +45,7 @@ fn measure(plan: &mut Plan, entries: usize) -> Result<Vec<Sample>> {
     let server = start_server(&database, "normal", &plan.interrupt)?;
     let stop = AtomicBool::new(false);
     let samples = std::thread::scope(|scope| {
-        let ingest = scope.spawn(|| trickle(server.address(), &stop));
+        let ingest = scope.spawn(|| trickle(server.address(), INGEST_RATE, &stop));
         let samples: Result<Vec<_>> = PATHS
             .iter()
             .map(|path| questions(server.address(), |number| path.replace("{id}", &ids[number % ids.len()])))
@@ -73,20 +70,4 @@ fn questions(address: &str, path: impl Fn(usize) -> String) -> Result<Sample> {
     }
     times.sort_by(f64::total_cmp);
     Ok(Sample { p50: percentile(&times, 0.5), p99: percentile(&times, 0.99), ..Sample::default() })
-}
-
-/// Sends entries at a steady rate until told to stop.
-fn trickle(address: &str, stop: &AtomicBool) -> Result<()> {
-    let mut connection = Connection::open(address)?;
-    let mut source = Source::new(99, 200, true);
-    let start = Instant::now();
-    let pause = Duration::from_secs(1) * u32::try_from(INGEST_BATCH)? / INGEST_RATE;
-    for number in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        connection.ask(&ingest_request(&source.body(INGEST_BATCH)))?;
-        std::thread::sleep((start + pause * number).saturating_duration_since(Instant::now()));
-    }
-    Ok(())
 }
