@@ -30,6 +30,7 @@ pub(crate) fn app(
         .service(resource("/ingest", "POST").route(web::post().to(ingest::batch)))
         .service(resource("/ingest/single", "POST").route(web::post().to(ingest::single)))
         .service(readable("/traces/{correlation_id}", traces::chain))
+        .service(readable("/traces/{correlation_id}/calls", traces::calls))
         .service(readable("/traces/{correlation_id}/stream", live::chain))
         .service(readable("/correlations", correlations::list))
         .service(readable("/health", health::health))
@@ -71,7 +72,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 fn is_route(path: &str) -> bool {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "ingest" | "correlations" | "health" | "cleanup"] | ["", "ingest", "single"] => true,
-        ["", "traces", id] | ["", "traces", id, "stream"] => !id.is_empty(),
+        ["", "traces", id] | ["", "traces", id, "calls" | "stream"] => !id.is_empty(),
         _ => false,
     }
 }

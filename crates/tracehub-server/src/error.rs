@@ -33,6 +33,7 @@ pub(crate) enum ApiError {
     StorageFull,
     StorageBusy,
     QueryTimeout,
+    ChainTooLarge(usize),
     Internal,
 }
 
@@ -54,6 +55,7 @@ impl ApiError {
             Self::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFull),
             Self::StorageBusy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageBusy),
             Self::QueryTimeout => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::QueryTimeout),
+            Self::ChainTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ChainTooLarge),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
         }
     }
@@ -97,6 +99,7 @@ impl fmt::Display for ApiError {
             Self::StorageFull => formatter.write_str("the disk is too full for more entries; those stored can be read"),
             Self::StorageBusy => formatter.write_str("another program holds the database; try again shortly"),
             Self::QueryTimeout => formatter.write_str("the question took too long; ask for less"),
+            Self::ChainTooLarge(most) => write!(formatter, "a chain of more than {most} entries is not analysed"),
             Self::Internal => formatter.write_str("the server failed; its log says why"),
         }
     }

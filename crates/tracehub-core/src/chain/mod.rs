@@ -1,9 +1,19 @@
 //! What a chain means: its entries become a forest of calls. Pure: no clock, no store, no guess that is not marked.
 //!
-//! `pairing` finds the leave of each enter, `nesting` finds which call encloses which.
+//! `pairing` finds the leave of each enter, `nesting` finds which call encloses which, `report` where the time went,
+//! `skew` which host's clock is off; `collect` keeps the entries meanwhile.
 
+mod collect;
 mod nesting;
 mod pairing;
+mod report;
+mod skew;
+
+pub use self::collect::ChainEntries;
+pub use self::report::{Gap, Segment, SourceTotal};
+pub use self::skew::{ClockOffset, clock_offsets};
+
+use serde::{Deserialize, Serialize};
 
 use crate::entry::EntryRef;
 use crate::wire::read::is_complete;
@@ -39,7 +49,8 @@ pub struct Call {
 }
 
 /// Whether both ends of a call are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallStatus {
     /// Entered and left.
     Finished,
@@ -132,7 +143,7 @@ mod tests {
     use super::*;
 
     /// `source suffix direction operation timestamp`, such as `MA 1 -> a 10`.
-    fn entries(notes: &str) -> Vec<EntryRef<'_>> {
+    pub(super) fn entries(notes: &str) -> Vec<EntryRef<'_>> {
         let notes = notes.split(',').map(|note| note.split_whitespace().collect::<Vec<_>>());
         notes
             .map(|words| EntryRef {
@@ -250,23 +261,27 @@ mod tests {
         assert_eq!(shape(|n| (n as f64 * 2.0, n as f64 * 2.0 + 1.0)), 50_000);
     }
 
-    fn any_entries() -> impl Strategy<Value = Vec<(usize, usize, usize, usize, u8)>> {
+    pub(super) fn any_entries() -> impl Strategy<Value = Vec<(usize, usize, usize, usize, u8)>> {
         prop::collection::vec((0..3_usize, 0..4_usize, 0..3_usize, 0..2_usize, 0..12_u8), 0..60)
+    }
+
+    pub(super) fn entries_of(notes: &[(usize, usize, usize, usize, u8)]) -> Vec<EntryRef<'static>> {
+        let base = entries("A s d a 0")[0];
+        let entry = |&(source, suffix, direction, operation, timestamp): &(usize, usize, usize, usize, u8)| EntryRef {
+            source_id: ["A", "B", "C"][source],
+            suffix: ["1", "2", "3", "4"][suffix],
+            direction: ["->", "<-", "!"][direction],
+            operation: ["a", "b"][operation],
+            timestamp: f64::from(timestamp),
+            ..base
+        };
+        notes.iter().map(entry).collect()
     }
 
     proptest! {
         #[test]
         fn every_entry_has_one_place_and_every_call_its_parent(notes in any_entries()) {
-            const SOURCES: [&str; 3] = ["A", "B", "C"];
-            let base = entries("A s d a 0")[0];
-            let chain = Chain::new(notes.iter().map(|&(source, suffix, direction, operation, timestamp)| EntryRef {
-                source_id: SOURCES[source],
-                suffix: ["1", "2", "3", "4"][suffix],
-                direction: ["->", "<-", "!"][direction],
-                operation: ["a", "b"][operation],
-                timestamp: f64::from(timestamp),
-                ..base
-            }));
+            let chain = Chain::new(entries_of(&notes));
             let marks = chain.calls.iter().flat_map(|call| &call.marks).chain(&chain.loose_marks);
             let mut places: Vec<usize> =
                 chain.calls.iter().flat_map(|call| call.enter.into_iter().chain(call.leave)).chain(marks.copied()).collect();

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     StorageBusy,
     /// The question took longer than one may. Ask for less, or again after `retry_after`.
     QueryTimeout,
+    /// The chain has too many entries to be analysed.
+    ChainTooLarge,
     /// A fault of the server; its log says which.
     Internal,
 }

@@ -1,5 +1,6 @@
 //! The JSON contract: what comes in, what goes out, and how it is refused. Plain data; HTTP is elsewhere.
 
+pub mod calls;
 mod diagnose;
 pub mod error;
 pub mod ingest;

@@ -1,12 +1,18 @@
-//! `GET /traces/{correlation_id}`: one chain.
+//! `GET /traces/{correlation_id}`: one chain; `…/calls`: what it means.
 
 use actix_web::{HttpResponse, web};
+use tracehub_core::chain::ChainEntries;
+use tracehub_core::store::{ChainFilter, EntryId};
+use tracehub_core::wire::calls::CallsAnswer;
 
 use crate::chain_body::{self, ChainBody};
 use crate::error::ApiError;
 use crate::extract::correlation_id::CorrelationId;
 use crate::extract::query::Query;
 use crate::state::State;
+
+/// The most entries of a chain that is analysed: a fraction of a second's work.
+const MAX_ANALYSED_ENTRIES: usize = 100_000;
 
 pub(crate) async fn chain(state: web::Data<State>, id: CorrelationId, query: Query) -> Result<HttpResponse, ApiError> {
     let since = query.number("since_ts")?;
@@ -17,4 +23,21 @@ pub(crate) async fn chain(state: web::Data<State>, id: CorrelationId, query: Que
         ChainBody::Whole(body) => response.body(body),
         ChainBody::Parts(parts) => response.streaming(parts),
     })
+}
+
+pub(crate) async fn calls(
+    state: web::Data<State>,
+    id: CorrelationId,
+    query: Query,
+) -> Result<web::Json<CallsAnswer>, ApiError> {
+    let correct_clocks = query.one_of("skew", &["on", "off"])? != Some("off");
+    let answer = state.reader.query(move |store| {
+        if store.chain_entry_ids(&id.0, EntryId::ZERO)?.len() > MAX_ANALYSED_ENTRIES {
+            return Ok(None);
+        }
+        let mut entries = ChainEntries::new(&id.0);
+        store.chain(&id.0, ChainFilter::default(), &mut |entry| entries.push(entry))?;
+        Ok(Some(CallsAnswer::new(&id.0, entries.iter(), correct_clocks)))
+    });
+    Ok(web::Json(answer.await?.ok_or(ApiError::ChainTooLarge(MAX_ANALYSED_ENTRIES))?))
 }
