@@ -33,6 +33,7 @@ pub(crate) enum ApiError {
     StorageFull,
     StorageBusy,
     QueryTimeout,
+    TooManyStreams,
     ChainTooLarge(usize),
     Internal,
 }
@@ -55,6 +56,7 @@ impl ApiError {
             Self::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFull),
             Self::StorageBusy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageBusy),
             Self::QueryTimeout => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::QueryTimeout),
+            Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyStreams),
             Self::ChainTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ChainTooLarge),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
         }
@@ -73,7 +75,9 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Overloaded | Self::StorageBusy | Self::QueryTimeout => Some(OVERLOADED_RETRY_SECONDS),
+            Self::Overloaded | Self::StorageBusy | Self::QueryTimeout | Self::TooManyStreams => {
+                Some(OVERLOADED_RETRY_SECONDS)
+            }
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
             Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
             _ => None,
@@ -99,6 +103,7 @@ impl fmt::Display for ApiError {
             Self::StorageFull => formatter.write_str("the disk is too full for more entries; those stored can be read"),
             Self::StorageBusy => formatter.write_str("another program holds the database; try again shortly"),
             Self::QueryTimeout => formatter.write_str("the question took too long; ask for less"),
+            Self::TooManyStreams => formatter.write_str("there are as many streams as there may be; close some"),
             Self::ChainTooLarge(most) => write!(formatter, "a chain of more than {most} entries is not analysed"),
             Self::Internal => formatter.write_str("the server failed; its log says why"),
         }

@@ -1,5 +1,6 @@
 //! A server's life: open the store, start the writer, serve, and end in the order that loses nothing.
 
+use std::any::Any;
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
@@ -8,10 +9,12 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use tracehub_core::store::sqlite::{OpenError, OpenOptions};
+use tracehub_core::store::{StoreError, StoreReader as _};
 
 use crate::app;
 use crate::config::{self, Config};
 use crate::ingest::Ingest;
+use crate::live::admission::Admission;
 use crate::live::hub::Hub;
 use crate::open;
 use crate::reader::Reader;
@@ -24,6 +27,9 @@ const SHUTDOWN_SECONDS: u64 = 5;
 /// How long an idle connection is kept. Clients reuse it: a new one costs more than a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long the other side of a connection may take nothing of what is sent.
+const STUCK: Duration = Duration::from_secs(15);
+
 /// Why the server could not start or go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +40,9 @@ pub enum RunError {
     /// Opening the store panicked; the log says where.
     #[error("opening the database did not end as it should")]
     OpenPanicked,
+    /// The store cannot be read.
+    #[error("cannot read the database")]
+    Read(#[source] StoreError),
     /// The writer's thread cannot be started.
     #[error("cannot start the writer")]
     Writer(#[source] io::Error),
@@ -56,7 +65,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         tracing::info!("stopped before the database was open");
         return Ok(());
     };
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(reader.newest_entry_id().map_err(RunError::Read)?));
     let (ingest, commands) = Ingest::new();
     let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), &config).map_err(RunError::Writer)?;
     let state = State {
@@ -64,12 +73,14 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         ingest: ingest.clone(),
         reader: Reader::new(Arc::new(reader)),
         hub: Arc::clone(&hub),
+        streams: Admission::default(),
     };
 
     announce(&listener, &state.config);
     let server = HttpServer::new(move || app::app(state.clone()))
         .workers(http_workers())
         .keep_alive(KEEP_ALIVE)
+        .on_connect(|connection, _| cut_off_when_stuck(connection))
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .listen(listener)
@@ -101,6 +112,16 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
 /// Threads that speak HTTP: one fewer than there are cores, because the writer keeps one busy.
 fn http_workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+/// Has the system end a connection whose other side takes nothing, so that a stuck listener's descriptor comes free.
+fn cut_off_when_stuck(connection: &dyn Any) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<tokio::net::TcpStream>()
+        && let Err(err) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STUCK))
+    {
+        tracing::debug!(error = %err, "a connection goes without a limit on silence");
+    }
 }
 
 /// Says once where the server is, what it keeps and who can reach it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::ingest::Ingest;
+use crate::live::admission::Admission;
 use crate::live::hub::Hub;
 use crate::reader::Reader;
 
@@ -14,4 +15,5 @@ pub(crate) struct State {
     pub(crate) ingest: Ingest,
     pub(crate) reader: Reader,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) streams: Admission,
 }

@@ -15,6 +15,7 @@ use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
+use crate::live::frame::Committed;
 use crate::live::hub::Hub;
 use crate::upkeep::Upkeep;
 
@@ -130,7 +131,7 @@ impl Writer {
                     // A client that has gone away cannot be told; its entries are stored all the same.
                     let _ = reply.send(Ok(answer(receipt)));
                 }
-                self.hub.publish(&batches, &receipts);
+                self.hub.publish(Committed { batches, receipts });
             }
             // What is not a batch's own fault would meet each of them alone as well.
             Err(err @ (StoreError::Full(_) | StoreError::Busy(_))) => refuse(replies, || ApiError::from(&err)),
@@ -147,11 +148,11 @@ impl Writer {
 
     /// One batch that must not suffer for the others of its group.
     fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, now: i64) {
-        let batch = [batch];
-        match self.store.ingest(&batch, now) {
+        let batches = vec![batch];
+        match self.store.ingest(&batches, now) {
             Ok(receipts) => {
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
-                self.hub.publish(&batch, &receipts);
+                self.hub.publish(Committed { batches, receipts });
             }
             Err(err) => {
                 let _ = reply.send(Err(ApiError::from(&err)));

@@ -10,6 +10,8 @@ mod data;
 #[cfg(feature = "bench")]
 mod ingest;
 #[cfg(feature = "bench")]
+mod live;
+#[cfg(feature = "bench")]
 mod load;
 #[cfg(feature = "bench")]
 mod measure;
@@ -58,6 +60,8 @@ enum Phase {
     Reads,
     /// Ingest while expired entries are deleted
     Retention,
+    /// Events to those who listen, while entries come in
+    Live,
     /// The Python original under the same load
     Original,
     /// Ten minutes of a steady load: memory. Only when it is named

@@ -5,7 +5,7 @@ use clap::ValueEnum as _;
 
 use super::measure::{Sample, median};
 use super::report::Report;
-use super::{Options, Phase, ingest, original, reads, retention, soak, store};
+use super::{Options, Phase, ingest, live, original, reads, retention, soak, store};
 use crate::process::Interrupt;
 
 /// A run of the benchmark: how to measure, and what came out so far.
@@ -46,6 +46,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             Phase::Ingest => ingest::run(&mut plan)?,
             Phase::Reads => reads::run(&mut plan)?,
             Phase::Retention => retention::run(&mut plan)?,
+            Phase::Live => live::run(&mut plan)?,
             Phase::Original => original::run(&mut plan)?,
             Phase::Soak => soak::run(&mut plan)?,
         }

@@ -17,7 +17,7 @@ use crate::wire::ingest::IngestBatch;
 use crate::wire::read::CorrelationSummary;
 
 /// An entry's place in the order of commits: positive, growing, never given twice. The event id of live streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EntryId(pub i64);
 
@@ -150,6 +150,24 @@ pub trait StoreReader: Send + Sync {
         ids: &[EntryId],
         visit: &mut dyn FnMut(EntryId, &EntryRef<'_>),
     ) -> Result<(), StoreError>;
+
+    /// Gives the entries of all chains after `after` to `visit`, in order of commit, until there are no more, `limit` of
+    /// them were given, or `visit` says no. Gives the last id that `visit` saw.
+    ///
+    /// # Errors
+    /// The store could not be read; `visit` may have seen a part.
+    fn entries_after(
+        &self,
+        after: EntryId,
+        limit: u32,
+        visit: &mut dyn FnMut(EntryId, &EntryRef<'_>) -> bool,
+    ) -> Result<Option<EntryId>, StoreError>;
+
+    /// The newest entry's id; [`EntryId::ZERO`] of an empty store.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn newest_entry_id(&self) -> Result<EntryId, StoreError>;
 
     /// Gives the entries of a chain to `visit`, ordered by timestamp, ties by arrival. An unknown chain has none.
     ///

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     StorageBusy,
     /// The question took longer than one may. Ask for less, or again after `retry_after`.
     QueryTimeout,
+    /// There are as many streams as there may be, in all or of this address. Try again after `retry_after`.
+    TooManyStreams,
     /// The chain has too many entries to be analysed.
     ChainTooLarge,
     /// A fault of the server; its log says which.

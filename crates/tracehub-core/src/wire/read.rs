@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{EntryRef, TraceEntry};
+use crate::store::EntryId;
 
 /// The answer to `GET /traces/{correlation_id}`, as a client reads it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -136,6 +137,60 @@ impl ChainWriter {
         write_json(&mut self.out, &is_complete(self.enters, self.leaves));
         self.out.push(b'}');
         self.take()
+    }
+}
+
+/// Writes `/recent`'s body entry by entry.
+#[derive(Debug)]
+pub struct RecentWriter {
+    out: Vec<u8>,
+    count: u64,
+}
+
+impl Default for RecentWriter {
+    fn default() -> Self {
+        Self { out: b"{\"traces\":[".to_vec(), count: 0 }
+    }
+}
+
+impl RecentWriter {
+    /// Adds the next entry, with its id.
+    pub fn push(&mut self, id: EntryId, entry: &EntryRef<'_>) {
+        if self.count > 0 {
+            self.out.push(b',');
+        }
+        self.count += 1;
+        self.out.extend_from_slice(b"{\"id\":");
+        write_json(&mut self.out, &id);
+        let object = self.out.len();
+        write_entry(&mut self.out, entry);
+        // The entry's object goes on where this one was begun.
+        if let Some(brace) = self.out.get_mut(object) {
+            *brace = b',';
+        }
+    }
+
+    /// How many entries there are so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many bytes there are so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Ends the body and gives it. `last` is the last entry that was looked at, where the next question goes on.
+    #[must_use]
+    pub fn finish(mut self, last: EntryId) -> Vec<u8> {
+        self.out.extend_from_slice(b"],\"count\":");
+        write_json(&mut self.out, &self.count);
+        self.out.extend_from_slice(b",\"last_id\":");
+        write_json(&mut self.out, &last);
+        self.out.push(b'}');
+        self.out
     }
 }
 

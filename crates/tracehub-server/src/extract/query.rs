@@ -54,7 +54,16 @@ impl Query {
         default: i64,
         range: RangeInclusive<i64>,
     ) -> Result<i64, ApiError> {
-        let Some(text) = self.last(name) else { return Ok(default) };
+        Ok(self.optional_integer(name, range)?.unwrap_or(default))
+    }
+
+    /// A whole number in a range, if the parameter is there.
+    pub(crate) fn optional_integer(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<i64>, ApiError> {
+        let Some(text) = self.last(name) else { return Ok(None) };
         let Some(value) = parse_integer(text) else {
             return Err(fault("int_parsing", name, "Input should be a valid integer".to_owned()));
         };
@@ -69,7 +78,7 @@ impl Query {
                 format!("Input should be less than or equal to {}", range.end()),
             ));
         }
-        Ok(value)
+        Ok(Some(value))
     }
 
     /// A finite number, if the parameter is there.

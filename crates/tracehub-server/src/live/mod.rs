@@ -1,4 +1,7 @@
-//! Live streams: `hub` knows who listens to which chain, `stream` is one listener's way from history into live.
+//! Live streams: `hub` knows who listens to what, `frame` is a committed group as events, `stream` is one listener's way
+//! from history into live, `admission` counts the streams.
 
+pub(crate) mod admission;
+pub(crate) mod frame;
 pub(crate) mod hub;
 pub(crate) mod stream;

@@ -1,70 +1,137 @@
 //! One listener's stream: history, then live, in commit order, with nothing between them lost or repeated.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web_lab::sse::{Data, Event};
+use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::time::{Instant, timeout};
+use tracehub_core::EntryRef;
 use tracehub_core::store::EntryId;
-use tracehub_core::wire::live::{KEEPALIVE_COMMENT, SHUTDOWN_EVENT, TIMEOUT_MESSAGE};
 
-use super::hub::{Hub, Subscription, entry_json};
+use super::admission::Admitted;
+use super::frame::{self, FrameBuilder};
+use super::hub::{Hub, Subscription};
 use crate::error::ApiError;
 use crate::reader::Reader;
 use crate::state::State;
 
-/// How long a stream may be silent. The original's second: some clients take their own time-out from it.
-const KEEPALIVE: Duration = Duration::from_secs(1);
-/// Entries read from the store at once: the most that one listener holds in memory.
-const ENTRIES_PER_READ: usize = 64;
+/// Entries read from the store at once, and bytes after which that ends early: what one listener holds in memory.
+const ENTRIES_PER_READ: usize = 256;
+const BYTES_PER_READ: usize = 256 << 10;
+/// Entries of a chain between two looks at how many bytes there are.
+const ENTRIES_PER_LOOK_AT_BYTES: usize = 16;
+/// Entries of all chains looked at in one read, wanted or not.
+const ENTRIES_PER_LOOK: u32 = 5_000;
 /// The longest a stream runs, whatever was asked for: beyond it a clock's arithmetic would overflow.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
-/// A chain's entries after `after` as events, until `timeout` has passed, the server stops, or the store fails.
-pub(crate) fn chain(
+/// What a stream is about.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// One chain.
+    Chain(Arc<str>),
+    /// Every chain, as far as its entries are wanted.
+    All(Arc<Filter>),
+}
+
+/// Which entries are wanted. What is not given is not looked at.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) source: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) operation: Option<String>,
+    /// What the correlation id begins with.
+    pub(crate) prefix: Option<String>,
+}
+
+impl Filter {
+    pub(crate) fn wants(&self, entry: &EntryRef<'_>) -> bool {
+        let is = |wanted: &Option<String>, text: &str| wanted.as_deref().is_none_or(|wanted| wanted == text);
+        is(&self.source, entry.source_id)
+            && is(&self.endpoint, entry.endpoint)
+            && is(&self.host, entry.hostname)
+            && is(&self.operation, entry.operation)
+            && self.prefix.as_deref().is_none_or(|prefix| entry.correlation_id.starts_with(prefix))
+    }
+
+    fn wants_all(&self) -> bool {
+        let Self { source, endpoint, host, operation, prefix } = self;
+        [source, endpoint, host, operation, prefix].into_iter().all(Option::is_none)
+    }
+}
+
+/// How a stream runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Course {
+    /// Where it begins: after this entry; without one, now.
+    pub(crate) after: Option<EntryId>,
+    /// When it ends by itself.
+    pub(crate) timeout: Duration,
+    /// How long it may be silent.
+    pub(crate) keepalive: Duration,
+}
+
+/// Entries as events, until the time is up, the server stops, or the store fails. `admitted` is its place among the
+/// streams; it is given back when the stream is dropped.
+pub(crate) fn events(
     state: &State,
-    correlation_id: String,
-    after: EntryId,
-    timeout: Duration,
-) -> impl Stream<Item = Event> + use<> {
+    subject: Subject,
+    course: Course,
+    admitted: Admitted,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
     let listener = Listener {
         reader: state.reader.clone(),
         hub: Arc::clone(&state.hub),
-        correlation_id: correlation_id.into(),
-        cursor: after,
+        subject,
+        cursor: course.after,
         subscription: None,
-        missed: VecDeque::new(),
+        missed: Missed::Unknown,
         ready: VecDeque::new(),
-        deadline: Instant::now() + timeout.min(MAX_TIMEOUT),
+        deadline: Instant::now() + course.timeout.min(MAX_TIMEOUT),
+        keepalive: course.keepalive,
         ended: false,
+        _admitted: admitted,
     };
-    unfold(listener, |mut listener| async move { listener.next().await.map(|event| (event, listener)) })
+    unfold(listener, |mut listener| async move { listener.next().await.map(|bytes| (Ok(bytes), listener)) })
 }
 
 struct Listener {
     reader: Reader,
     hub: Arc<Hub>,
-    correlation_id: Arc<str>,
-    /// The last entry that was sent or made ready.
-    cursor: EntryId,
+    subject: Subject,
+    /// The last entry that was sent, made ready or passed over.
+    cursor: Option<EntryId>,
     /// Where live entries come from. None at first, and after this listener fell behind.
     subscription: Option<Subscription>,
-    /// Entries to read from the store before live goes on.
-    missed: VecDeque<EntryId>,
-    /// Events to send.
-    ready: VecDeque<Event>,
+    missed: Missed,
+    /// Bytes to send.
+    ready: VecDeque<Bytes>,
     deadline: Instant,
+    keepalive: Duration,
     ended: bool,
+    _admitted: Admitted,
+}
+
+/// What is to be read from the store before live goes on.
+enum Missed {
+    /// Nobody has looked yet.
+    Unknown,
+    /// Of a chain, these.
+    Entries(VecDeque<EntryId>),
+    /// Nothing more.
+    Nothing,
 }
 
 impl Listener {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(bytes);
             }
             if self.ended {
                 return None;
@@ -79,69 +146,123 @@ impl Listener {
     }
 
     async fn step(&mut self) -> Result<(), ApiError> {
-        if !self.missed.is_empty() {
-            return self.read_missed().await;
-        }
         let Some(subscription) = &mut self.subscription else {
-            return self.subscribe().await;
+            self.subscribe();
+            return Ok(());
         };
+        match &mut self.missed {
+            Missed::Nothing => {}
+            Missed::Unknown => return self.look().await,
+            Missed::Entries(ids) if ids.is_empty() => {
+                self.missed = Missed::Nothing;
+                return Ok(());
+            }
+            Missed::Entries(_) => return self.read_missed().await,
+        }
         if Instant::now() >= self.deadline {
-            self.end(Data::new(TIMEOUT_MESSAGE));
+            self.end(frame::timeout());
             return Ok(());
         }
-        match timeout(KEEPALIVE, subscription.next()).await {
+        let patience = self.keepalive.min(self.deadline.saturating_duration_since(Instant::now()));
+        match timeout(patience, subscription.next()).await {
             Ok(Some(frame)) => {
-                for (id, json) in &frame.entries {
-                    if *id > self.cursor {
-                        self.cursor = *id;
-                        self.ready.push_back(entry_event(*id, json.clone()));
-                    }
-                }
+                let after = self.cursor.unwrap_or(EntryId::ZERO);
+                let bytes = match &self.subject {
+                    Subject::All(filter) if !filter.wants_all() => frame.wanted(after, |entry| filter.wants(entry)),
+                    Subject::Chain(_) | Subject::All(_) => frame.after(after),
+                };
+                self.cursor = self.cursor.max(frame.last());
+                self.make_ready(bytes);
             }
             Ok(None) => self.subscription = None,
-            Err(_) => self.ready.push_back(Event::Comment(KEEPALIVE_COMMENT.into())),
+            // At the end of its time too, as the original does.
+            Err(_) => self.ready.push_back(frame::keepalive()),
         }
         Ok(())
     }
 
     /// Listens first and looks at the store then, so that no entry can fall between the two.
-    async fn subscribe(&mut self) -> Result<(), ApiError> {
-        let Some(subscription) = self.hub.subscribe(&self.correlation_id) else {
-            self.end(Data::new(TIMEOUT_MESSAGE).event(SHUTDOWN_EVENT));
+    fn subscribe(&mut self) {
+        let chain = match &self.subject {
+            Subject::Chain(correlation_id) => Some(correlation_id),
+            Subject::All(_) => None,
+        };
+        let Some(subscription) = self.hub.subscribe(chain) else {
+            self.end(frame::shutdown());
+            return;
+        };
+        // Who does not say where to begin begins now.
+        let after = *self.cursor.get_or_insert(subscription.since);
+        self.missed = if after < subscription.since || chain.is_some() { Missed::Unknown } else { Missed::Nothing };
+        self.subscription = Some(subscription);
+    }
+
+    /// Finds out what was missed.
+    async fn look(&mut self) -> Result<(), ApiError> {
+        let after = self.cursor.unwrap_or(EntryId::ZERO);
+        match self.subject.clone() {
+            Subject::Chain(correlation_id) => {
+                let ids = self.reader.query(move |store| store.chain_entry_ids(&correlation_id, after)).await?;
+                self.missed = Missed::Entries(ids.into());
+            }
+            Subject::All(filter) => {
+                let read = self.reader.query(move |store| {
+                    let mut builder = FrameBuilder::default();
+                    let last = store.entries_after(after, ENTRIES_PER_LOOK, &mut |id, entry| {
+                        if filter.wants(entry) {
+                            builder.push(id, entry);
+                        }
+                        builder.bytes() < BYTES_PER_READ
+                    })?;
+                    Ok((Bytes::from(builder), last))
+                });
+                let (bytes, last) = read.await?;
+                match last {
+                    Some(last) => self.cursor = Some(last),
+                    None => self.missed = Missed::Nothing,
+                }
+                self.make_ready(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next of a chain's entries that were missed.
+    async fn read_missed(&mut self) -> Result<(), ApiError> {
+        let (Missed::Entries(missed), Subject::Chain(correlation_id)) = (&mut self.missed, &self.subject) else {
             return Ok(());
         };
-        self.subscription = Some(subscription);
-        let (correlation_id, after) = (Arc::clone(&self.correlation_id), self.cursor);
-        self.missed = self.reader.query(move |store| store.chain_entry_ids(&correlation_id, after)).await?.into();
-        Ok(())
-    }
-
-    async fn read_missed(&mut self) -> Result<(), ApiError> {
-        let count = self.missed.len().min(ENTRIES_PER_READ);
-        let ids: Vec<EntryId> = self.missed.drain(..count).collect();
-        if let Some(&last) = ids.last() {
-            self.cursor = last;
+        let ids: Vec<EntryId> = missed.iter().take(ENTRIES_PER_READ).copied().collect();
+        let correlation_id = Arc::clone(correlation_id);
+        let read = self.reader.query(move |store| {
+            let mut builder = FrameBuilder::default();
+            let mut last = None;
+            for few in ids.chunks(ENTRIES_PER_LOOK_AT_BYTES) {
+                if builder.bytes() >= BYTES_PER_READ {
+                    break;
+                }
+                store.entries(&correlation_id, few, &mut |id, entry| builder.push(id, entry))?;
+                last = few.last().copied();
+            }
+            Ok((Bytes::from(builder), last))
+        });
+        let (bytes, last) = read.await?;
+        while missed.front().is_some_and(|id| Some(*id) <= last) {
+            missed.pop_front();
         }
-        let correlation_id = Arc::clone(&self.correlation_id);
-        self.ready = self
-            .reader
-            .query(move |store| {
-                let mut events = VecDeque::with_capacity(ids.len());
-                store.entries(&correlation_id, &ids, &mut |id, entry| {
-                    events.push_back(entry_event(id, entry_json(entry)));
-                })?;
-                Ok(events)
-            })
-            .await?;
+        self.cursor = self.cursor.max(last);
+        self.make_ready(bytes);
         Ok(())
     }
 
-    fn end(&mut self, last: Data) {
-        self.ready.push_back(last.into());
+    fn make_ready(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.ready.push_back(bytes);
+        }
+    }
+
+    fn end(&mut self, last: Bytes) {
+        self.ready.push_back(last);
         self.ended = true;
     }
-}
-
-fn entry_event(id: EntryId, json: bytestring::ByteString) -> Event {
-    Data::new(json).id(id.to_string()).into()
 }

@@ -5,4 +5,5 @@ pub(crate) mod correlations;
 pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod live;
+pub(crate) mod recent;
 pub(crate) mod traces;

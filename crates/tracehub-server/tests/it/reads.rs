@@ -41,3 +41,40 @@ async fn entries_of_a_megabyte_each_come_in_parts() {
     assert_eq!(answer["count"], 20);
     assert!(answer["traces"].as_array().unwrap().iter().all(|entry| entry["raw_line"] == text.as_str()));
 }
+
+#[tokio::test]
+async fn a_chain_comes_as_calls() {
+    let server = Server::start();
+    let at = |source: &str, host: &str, suffix: &str, direction: &str, timestamp: f64| {
+        let mut at = entry("c", timestamp, suffix, direction);
+        (at["source_id"], at["hostname"]) = (source.into(), host.into());
+        at
+    };
+    server
+        .ingest(&[
+            at("MA", "web", "1", "->", 1_000.0),
+            at("WK", "db", "2", "->", 9_000.0),
+            at("WK", "db", "note", "!", 9_010.0),
+            at("WK", "db", "2", "<-", 9_050.0),
+            at("MA", "web", "1", "<-", 1_090.0),
+            at("WK", "db", "3", "->", 9_060.0),
+        ])
+        .await;
+    let (status, answer) = server.get("/traces/c/calls").await;
+    assert_eq!((status, &answer["complete"], &answer["count"]), (200, &false.into(), &6.into()), "{answer}");
+    let calls = answer["calls"].as_array().unwrap();
+    let drawn: Vec<_> =
+        calls.iter().map(|call| (call["depth"].as_u64().unwrap(), call["status"].as_str().unwrap())).collect();
+    assert_eq!(drawn, [(0, "finished"), (1, "finished"), (1, "unfinished")]);
+    // 50 of 90 ms: 20 on the way there. The entries are named by their places in the chain as it was logged.
+    assert_eq!(
+        (&calls[1]["start"], &calls[1]["enter"], &calls[1]["marks"]),
+        (&1_020.0.into(), &2.into(), &[3].as_slice().into())
+    );
+    assert_eq!(answer["skew"], serde_json::json!([{"hostname": "db", "offset_ms": -7980.0}]));
+    let (_, as_logged) = server.get("/traces/c/calls?skew=off").await;
+    assert_eq!((&as_logged["skew"], &as_logged["duration_ms"]), (&serde_json::json!([]), &8_060.0.into()));
+    assert_eq!(server.get("/traces/c/calls?skew=maybe").await.0, 422);
+    let (_, nobody) = server.get("/traces/nobody/calls").await;
+    assert_eq!((&nobody["count"], &nobody["start"]), (&0.into(), &Value::Null));
+}

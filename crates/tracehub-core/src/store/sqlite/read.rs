@@ -141,6 +141,39 @@ impl StoreReader for SqliteReader {
         })
     }
 
+    fn entries_after(
+        &self,
+        after: EntryId,
+        limit: u32,
+        visit: &mut dyn FnMut(EntryId, &EntryRef<'_>) -> bool,
+    ) -> Result<Option<EntryId>, StoreError> {
+        self.read(|snapshot| {
+            let mut entries = snapshot.statement(concat!(
+                "SELECT ",
+                entry_columns!(),
+                ", entries.id, correlation_id FROM entries JOIN chains ON chains.id = entries.chain \
+                 WHERE entries.id > ?1 ORDER BY entries.id LIMIT ?2"
+            ))?;
+            let mut rows = entries.query((after.0, limit))?;
+            let mut last = None;
+            while let Some(row) = rows.next()? {
+                let id = EntryId(row.get(6)?);
+                let site = self.sites.resolve(row.get_ref(2)?)?;
+                last = Some(id);
+                if !visit(id, &entry_of(row, &site, row.get_ref(7)?.as_str()?)?) {
+                    break;
+                }
+            }
+            Ok(last)
+        })
+    }
+
+    fn newest_entry_id(&self) -> Result<EntryId, StoreError> {
+        self.read(|snapshot| {
+            snapshot.statement("SELECT coalesce(max(id), 0) FROM entries")?.query_row([], |row| row.get(0)).map(EntryId)
+        })
+    }
+
     fn correlations(&self, limit: u32) -> Result<Vec<CorrelationSummary>, StoreError> {
         let recent = self.recent.newest(limit as usize);
         self.read(|snapshot| {
