@@ -20,9 +20,13 @@ CREATE TABLE chains (
     -- The newest entry's id orders chains by activity, and unlike a clock it never ties.
     last_entry_id   INTEGER NOT NULL,
     -- A JSON array of source ids, sorted.
-    sources         TEXT    NOT NULL
+    sources         TEXT    NOT NULL,
+    -- The numbers of sites, encoded as id_list.rs says; 0 stands for those that are not listed.
+    sites           BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX chains_by_activity ON chains (last_entry_id) WHERE last_entry_id > 0;
+-- Which requests never came back? Most did, so this is small.
+CREATE INDEX chains_incomplete ON chains (last_entry_id) WHERE last_entry_id > 0 AND NOT (enters > 0 AND enters = leaves);
 
 -- Which entries a chain has: blocks of ids in growing order, encoded as id_list.rs says. A table of blocks and not an
 -- index of entries, because an index would change a page for each entry of each chain that is alive.

@@ -9,6 +9,7 @@
 
 pub mod chain;
 pub mod entry;
+pub mod query;
 pub mod store;
 pub mod wire;
 

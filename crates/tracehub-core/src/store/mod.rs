@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::{BoxError, StoreError};
 use crate::entry::EntryRef;
+use crate::query::{ChainPage, ChainQuery};
 use crate::wire::ingest::IngestBatch;
-use crate::wire::read::CorrelationSummary;
 
 /// An entry's place in the order of commits: positive, growing, never given twice. The event id of live streams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -187,9 +187,9 @@ pub trait StoreReader: Send + Sync {
         })
     }
 
-    /// The chains with the newest entries, the most recently active first, at most `limit`.
+    /// A list of chains, the most recently active first.
     ///
     /// # Errors
     /// The store could not be read.
-    fn correlations(&self, limit: u32) -> Result<Vec<CorrelationSummary>, StoreError>;
+    fn correlations(&self, query: &ChainQuery) -> Result<ChainPage, StoreError>;
 }

@@ -25,6 +25,9 @@ pub struct CorrelationsAnswer {
     pub correlations: Vec<CorrelationSummary>,
     /// How many chains are listed.
     pub count: u64,
+    /// Where the next page begins; said to those who ask with a filter or a cursor, while there is more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<EntryId>,
 }
 
 /// One chain in a list.

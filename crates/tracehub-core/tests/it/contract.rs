@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use tracehub_core::query::ChainQuery;
 use tracehub_core::store::{ChainFilter, EntryId, StoreReader as _, StoreWriter as _};
 
 use crate::support::{Note, TempStore, batch, note};
@@ -76,14 +77,14 @@ fn summaries_say_what_a_chain_holds() {
     let worker = Note { source: "WK".to_owned(), ..note("c", 30.9, "2", "<-") };
     store.writer.ingest(&[batch(&[note("c", 10.0, "1", "->"), worker])], 100).unwrap();
     store.writer.ingest(&[batch(&[note("d", 5.0, "1", "->")])], 100).unwrap();
-    let listed = store.reader.correlations(10).unwrap();
+    let listed = store.reader.correlations(&ChainQuery::newest(10)).unwrap().chains;
     assert_eq!(listed.iter().map(|chain| chain.correlation_id.as_str()).collect::<Vec<_>>(), ["d", "c"]);
     let chain = &listed[1];
     assert_eq!((chain.trace_count, chain.first_ts, chain.last_ts, chain.duration_ms), (2, 10.0, 30.9, 20));
     assert_eq!(chain.sources, ["MA", "WK"]);
     assert_eq!((chain.complete, listed[0].complete), (Some(true), Some(false)));
-    assert_eq!(store.reader.correlations(1).unwrap().len(), 1);
-    assert!(store.reader.correlations(0).unwrap().is_empty());
+    assert_eq!(store.reader.correlations(&ChainQuery::newest(1)).unwrap().chains.len(), 1);
+    assert!(store.reader.correlations(&ChainQuery::newest(0)).unwrap().chains.is_empty());
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn everything_is_there_after_opening_again() {
     let mut store = store.reopen();
     let receipts = store.writer.ingest(&[batch(&[note("c", 1.0, "a", "->"), note("c", 2.0, "b", "<-")])], 101).unwrap();
     assert_eq!((receipts[0].inserted(), receipts[0].duplicates()), (1, 1));
-    let listed = store.reader.correlations(10).unwrap();
+    let listed = store.reader.correlations(&ChainQuery::newest(10)).unwrap().chains;
     assert_eq!((listed[0].trace_count, listed[0].complete), (2, Some(true)));
 }
 
@@ -108,14 +109,14 @@ fn deletion_takes_the_oldest_in_steps_and_keeps_summaries_exact() {
     let step = store.writer.delete_arrived_before(200, 2).unwrap();
     assert_eq!((step.entries, step.more), (1, false));
     assert_eq!(store.writer.delete_arrived_before(200, 2).unwrap().entries, 0);
-    let listed = store.reader.correlations(10).unwrap();
+    let listed = store.reader.correlations(&ChainQuery::newest(10)).unwrap().chains;
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].trace_count, listed[0].first_ts, listed[0].last_ts), (1, 7.0, 7.0));
     assert_eq!(listed[0].sources, ["MA"]);
     assert_eq!(listed[0].complete, Some(false));
     // The cache was told: the chain goes on from what is left.
     store.writer.ingest(&[batch(&[note("kept", 6.0, "more", "->"), note("gone", 1.0, "a", "->")])], 201).unwrap();
-    let listed = store.reader.correlations(10).unwrap();
+    let listed = store.reader.correlations(&ChainQuery::newest(10)).unwrap().chains;
     assert_eq!(listed.iter().map(|chain| chain.trace_count).collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
 }
 
@@ -149,7 +150,7 @@ fn more_chains_than_fit_into_memory() {
             assert_eq!(store.suffixes(&format!("c{chain}")), ["->", "<-"]);
             assert_eq!(store.reader.chain_entry_ids(&format!("c{chain}"), EntryId::ZERO).unwrap().len(), 2);
         }
-        let listed = store.reader.correlations(10_000).unwrap();
+        let listed = store.reader.correlations(&ChainQuery::newest(10_000)).unwrap().chains;
         assert_eq!(listed.len(), 10_000);
         assert!(listed.iter().all(|chain| chain.trace_count == 2 && chain.complete == Some(true)));
         assert_eq!(listed[0].correlation_id, format!("c{}", CHAINS - 1));
@@ -250,7 +251,7 @@ proptest! {
                 Step::Finish => store.writer.finish().unwrap(),
                 Step::Reopen => store = store.reopen(),
             }
-            let listed = store.reader.correlations(100).unwrap();
+            let listed = store.reader.correlations(&ChainQuery::newest(100)).unwrap().chains;
             let counts: BTreeMap<&str, (u64, bool)> = listed
                 .iter()
                 .map(|chain| (chain.correlation_id.as_str(), (chain.trace_count, chain.complete == Some(true))))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
+use tracehub_core::query::ChainQuery;
 use tracehub_core::store::sqlite::{
     Durability, MigrationProgress, MigrationReport, OpenError, OpenOptions, SqliteReader, SqliteWriter,
     open_with_progress,
@@ -129,7 +130,7 @@ fn names_in(folder: &TempDir) -> Vec<String> {
 fn assert_same_as(backup: &Path, reader: &SqliteReader) {
     let old = Connection::open(backup).expect("the backup opens");
     let mut listed: BTreeMap<String, _> = BTreeMap::new();
-    for chain in reader.correlations(1_000_000).expect("the chains are listed") {
+    for chain in reader.correlations(&ChainQuery::newest(1_000_000)).expect("the chains are listed").chains {
         listed.insert(chain.correlation_id.clone(), chain);
     }
     let mut chains = old
@@ -249,7 +250,7 @@ fn a_second_open_does_not_migrate_again_and_ingest_goes_on() {
     // Stored already, and new.
     let receipts = writer.ingest(&[batch(&[note("c", 1.0, "a", "->"), note("c", 2.0, "a", "<-")])], 2).unwrap();
     assert_eq!((receipts[0].inserted(), receipts[0].duplicates()), (1, 1));
-    assert_eq!(reader.correlations(1).unwrap()[0].complete, Some(true));
+    assert_eq!(reader.correlations(&ChainQuery::newest(1)).unwrap().chains[0].complete, Some(true));
     assert_eq!(reader.chain_entry_ids("c", EntryId::ZERO).unwrap(), [EntryId(1), EntryId(2)]);
 }
 
@@ -258,7 +259,7 @@ fn a_file_without_rows_is_migrated() {
     let folder = OldServer::new().stop();
     let (_, reader, report) = migrate(&folder);
     assert_eq!(report.entries, 0);
-    assert!(reader.correlations(10).unwrap().is_empty());
+    assert!(reader.correlations(&ChainQuery::newest(10)).unwrap().chains.is_empty());
 }
 
 #[test]
@@ -322,7 +323,7 @@ fn what_cannot_be_an_entry_is_set_aside() {
     fs::write(&other, "mine").unwrap();
     let (_, reader, report) = migrate(&folder);
     assert_eq!((report.entries, report.rows_set_aside), (1, 3));
-    assert_eq!(reader.correlations(10).unwrap().len(), 1);
+    assert_eq!(reader.correlations(&ChainQuery::newest(10)).unwrap().chains.len(), 1);
     let set_aside = report.set_aside.unwrap();
     assert!(set_aside.ends_with("tracehub.db.not-migrated.2.ndjson"), "{}", set_aside.display());
     assert_eq!(fs::metadata(&set_aside).unwrap().permissions().mode() & 0o777, 0o600);

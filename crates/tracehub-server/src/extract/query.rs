@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use percent_encoding::percent_decode_str;
+use tracehub_core::query::PlaceFilter;
 use tracehub_core::wire::error::FieldError;
 
 use crate::error::ApiError;
@@ -35,6 +36,17 @@ impl Query {
     /// The value of a parameter, if it is there and not empty.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.last(name).filter(|value| !value.is_empty())
+    }
+
+    /// Where entries are to have been logged: `source`, `endpoint`, `host`, `operation`.
+    pub(crate) fn place(&self) -> PlaceFilter {
+        let text = |name| self.text(name).map(str::to_owned);
+        PlaceFilter {
+            source_id: text("source"),
+            endpoint: text("endpoint"),
+            hostname: text("host"),
+            operation: text("operation"),
+        }
     }
 
     /// One of a few words, if the parameter is there and not empty.

@@ -10,6 +10,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::time::{Instant, timeout};
 use tracehub_core::EntryRef;
+use tracehub_core::query::PlaceFilter;
 use tracehub_core::store::EntryId;
 
 use super::admission::Admitted;
@@ -41,27 +42,19 @@ pub(crate) enum Subject {
 /// Which entries are wanted. What is not given is not looked at.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    pub(crate) source: Option<String>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) host: Option<String>,
-    pub(crate) operation: Option<String>,
+    pub(crate) place: PlaceFilter,
     /// What the correlation id begins with.
     pub(crate) prefix: Option<String>,
 }
 
 impl Filter {
     pub(crate) fn wants(&self, entry: &EntryRef<'_>) -> bool {
-        let is = |wanted: &Option<String>, text: &str| wanted.as_deref().is_none_or(|wanted| wanted == text);
-        is(&self.source, entry.source_id)
-            && is(&self.endpoint, entry.endpoint)
-            && is(&self.host, entry.hostname)
-            && is(&self.operation, entry.operation)
+        self.place.matches(entry)
             && self.prefix.as_deref().is_none_or(|prefix| entry.correlation_id.starts_with(prefix))
     }
 
     fn wants_all(&self) -> bool {
-        let Self { source, endpoint, host, operation, prefix } = self;
-        [source, endpoint, host, operation, prefix].into_iter().all(Option::is_none)
+        self.place.is_empty() && self.prefix.is_none()
     }
 }
 

@@ -39,14 +39,8 @@ pub(crate) async fn chain(
 }
 
 pub(crate) async fn all(state: web::Data<State>, request: HttpRequest, query: Query) -> Result<HttpResponse, ApiError> {
-    let text = |name| query.text(name).map(str::to_owned);
-    let filter = Filter {
-        source: text("source"),
-        endpoint: text("endpoint"),
-        host: text("host"),
-        operation: text("operation"),
-        prefix: text("correlation_id"),
-    };
+    let prefix = query.text("correlation_id").map(str::to_owned);
+    let filter = Filter { place: query.place(), prefix };
     let seconds = query.integer("timeout", i64::MAX, 0..=i64::MAX)?;
     let course = Course {
         after: resume_point(&request, &query)?,

@@ -26,10 +26,10 @@ const MAX_RECENT_ENTRIES: usize = 262_144;
 const LISTED_TO_STEP: i64 = 65_536;
 
 const SELECT: &str = concat!("SELECT ", summary_columns!(), " FROM chains WHERE correlation_id = ?1");
-const INSERT: &str = "INSERT INTO chains (id, correlation_id, entries, enters, leaves, last_entry_id, sources) \
-     VALUES (?1, ?2, 0, 0, 0, 0, '[]')";
+const INSERT: &str = "INSERT INTO chains (id, correlation_id, entries, enters, leaves, last_entry_id, sources, sites) \
+     VALUES (?1, ?2, 0, 0, 0, 0, '[]', x'')";
 const UPDATE: &str = "UPDATE chains SET entries = ?2, enters = ?3, leaves = ?4, first_timestamp = ?5, \
-     last_timestamp = ?6, last_entry_id = ?7, sources = ?8 WHERE id = ?1";
+     last_timestamp = ?6, last_entry_id = ?7, sources = ?8, sites = ?9 WHERE id = ?1";
 
 #[derive(Debug)]
 struct Slot {
@@ -130,11 +130,11 @@ impl Chains {
         self.slots[slot.0].summary.id
     }
 
-    /// Counts an entry that was inserted.
-    pub(super) fn count(&mut self, slot: ChainSlot, id: EntryId, entry: &EntryRef<'_>) {
+    /// Counts an entry that was inserted. `site` is the number of its site, if it has one.
+    pub(super) fn count(&mut self, slot: ChainSlot, id: EntryId, entry: &EntryRef<'_>, site: Option<i64>) {
         let place = slot.0;
         let slot = &mut self.slots[place];
-        slot.summary.count(id, entry);
+        slot.summary.count(id, entry, site);
         if slot.new_ids.is_empty() {
             self.changed.push(place);
         }
@@ -156,7 +156,8 @@ impl Chains {
             // The mark is for all chains; this one may have been written further.
             if id > self.slots[slot.0].summary.last_entry_id {
                 let site = sites.resolve(row.get_ref(4)?)?;
-                self.count(slot, EntryId(id), &counted(row, site.source(), correlation_id)?);
+                let number = row.get_ref(4)?.as_i64().ok();
+                self.count(slot, EntryId(id), &counted(row, site.source(), correlation_id)?, number);
             }
         }
         self.saved();
@@ -210,6 +211,7 @@ impl Chains {
                 summary.last_timestamp,
                 summary.last_entry_id,
                 summary.sources.json(),
+                summary.sites.encode(),
             ])?;
             insert_block.execute(params![summary.id, ids.last(), id_list::encode(&ids)])?;
             self.written.insert(correlation_id);

@@ -3,18 +3,21 @@
 //! `open` makes or checks the file, `migrate` its schema, `import` takes over a file of the Python server; `write` stores
 //! a group of batches in one transaction with the help of `identity` (which finds duplicates), `sites` (the dictionary of
 //! names) and `chains` (each chain's `summary` and list of entries, of which the newest part is `recent` in memory and the
-//! rest encoded by `id_list`); `retention` deletes, `space` gives room back; `read` answers.
+//! rest encoded by `id_list`); `retention` deletes, `space` gives room back; `read` and `list`
+//! answer, each from one `snapshot`.
 
 mod chains;
 mod id_list;
 mod identity;
 mod import;
+mod list;
 mod migrate;
 mod open;
 mod read;
 mod recent;
 mod retention;
 mod sites;
+mod snapshot;
 mod space;
 mod summary;
 mod write;

@@ -1,23 +1,20 @@
 //! Reading: each query is one snapshot of the database, on a read-only connection of the pool.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use r2d2::{Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{CachedStatement, OpenFlags, OptionalExtension as _, Row, Transaction, ffi};
+use rusqlite::{OpenFlags, OptionalExtension as _, Row};
 
+use super::list::{self, Listing};
 use super::recent::{Recent, RecentChain};
 use super::sites::{Site, SiteTable};
-use super::summary::{ChainSummary, summary_columns};
+use super::snapshot::Snapshot;
 use super::{OpenOptions, direction, id_list, store_error};
 use crate::entry::EntryRef;
+use crate::query::{ChainPage, ChainQuery};
 use crate::store::{EntryId, StoreError, StoreReader};
-use crate::wire::read::CorrelationSummary;
 
 /// The columns that [`entry_of`] takes, in its order.
 macro_rules! entry_columns {
@@ -62,48 +59,8 @@ impl SqliteReader {
     /// Runs one read transaction.
     fn read<T>(&self, query: impl FnOnce(&Snapshot<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let mut connection: PooledConnection<_> = self.pool.get().map_err(|err| StoreError::Read(err.into()))?;
-        let deadline = Deadline(Instant::now() + self.timeout);
-        let run = || {
-            connection.progress_handler(STEPS_PER_LOOK, Some(move || deadline.has_passed()))?;
-            query(&Snapshot { transaction: connection.transaction()?, deadline })
-        };
+        let run = || query(&Snapshot::take(&mut connection, self.timeout)?);
         run().map_err(|err| store_error(err, StoreError::Read))
-    }
-}
-
-/// Steps of SQLite's machine between two looks at the clock: well under a millisecond.
-const STEPS_PER_LOOK: i32 = 10_000;
-
-/// When a question has taken too long.
-#[derive(Debug, Clone, Copy)]
-struct Deadline(Instant);
-
-impl Deadline {
-    fn has_passed(self) -> bool {
-        Instant::now() >= self.0
-    }
-}
-
-/// One state of the database, for one question.
-struct Snapshot<'a> {
-    transaction: Transaction<'a>,
-    deadline: Deadline,
-}
-
-impl Snapshot<'_> {
-    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.transaction.prepare_cached(sql)
-    }
-
-    /// The items, until the time is up. SQLite looks at the clock within a statement; many short ones are many looks
-    /// that it never takes.
-    fn in_time<T>(&self, items: impl Iterator<Item = T>) -> impl Iterator<Item = rusqlite::Result<T>> {
-        items.enumerate().map(|(number, item)| {
-            if number % 64 == 0 && self.deadline.has_passed() {
-                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None));
-            }
-            Ok(item)
-        })
     }
 }
 
@@ -174,36 +131,18 @@ impl StoreReader for SqliteReader {
         })
     }
 
-    fn correlations(&self, limit: u32) -> Result<Vec<CorrelationSummary>, StoreError> {
-        let recent = self.recent.newest(limit as usize);
-        self.read(|snapshot| {
-            // Of a chain that is in both, the one that counts more is the newer.
-            let mut newest: HashMap<Arc<str>, ChainSummary> = recent.into_iter().collect();
-            let mut stored = snapshot.statement(concat!(
-                "SELECT ",
-                summary_columns!(),
-                ", correlation_id FROM chains WHERE last_entry_id > 0 ORDER BY last_entry_id DESC LIMIT ?1"
-            ))?;
-            let mut rows = stored.query([limit])?;
-            while let Some(row) = rows.next()? {
-                let summary = ChainSummary::read(row)?;
-                let correlation_id: Arc<str> = row.get_ref(8)?.as_str()?.into();
-                match newest.entry(correlation_id) {
-                    Entry::Occupied(known) if known.get().last_entry_id >= summary.last_entry_id => {}
-                    Entry::Occupied(mut known) => drop(known.insert(summary)),
-                    Entry::Vacant(place) => drop(place.insert(summary)),
-                }
-            }
-            let mut newest: Vec<_> = newest.into_iter().collect();
-            newest.sort_unstable_by_key(|(_, summary)| Reverse(summary.last_entry_id));
-            newest.truncate(limit as usize);
-            Ok(newest.iter().map(|(correlation_id, summary)| summary.answer(correlation_id)).collect())
-        })
+    fn correlations(&self, query: &ChainQuery) -> Result<ChainPage, StoreError> {
+        if query.is_unfiltered() {
+            let recent = self.recent.newest(query.limit as usize + 1);
+            return self.read(|snapshot| list::newest(snapshot, query.limit, recent));
+        }
+        let listing = Listing::begin(query, &self.sites, &self.recent);
+        self.read(|snapshot| listing.page(snapshot))
     }
 }
 
 /// The ids of a chain's entries after `after`, in order of commit: those of its blocks, and the recent ones.
-fn chain_ids(
+pub(super) fn chain_ids(
     snapshot: &Snapshot<'_>,
     correlation_id: &str,
     recent: Option<RecentChain>,

@@ -122,6 +122,17 @@ impl Recent {
         newest.into_iter().map(|(id, chain)| (Arc::clone(id), chain.summary.clone())).collect()
     }
 
+    /// The chains that match, in no order, and the keys of all, so that their rows can be passed over.
+    pub(super) fn matching(
+        &self,
+        matches: impl Fn(&str, &ChainSummary) -> bool,
+    ) -> (Vec<(Arc<str>, ChainSummary)>, HashSet<i64>) {
+        let state = self.lock();
+        let matching = state.chains.iter().filter(|(id, chain)| matches(id, &chain.summary));
+        let matching = matching.map(|(id, chain)| (Arc::clone(id), chain.summary.clone())).collect();
+        (matching, state.chains.values().map(|chain| chain.summary.id).collect())
+    }
+
     /// The oldest id that is here and not in its chain's list.
     pub(super) fn first_id(&self) -> Option<i64> {
         self.lock().chains.values().filter_map(|chain| chain.ids.first().copied()).min()

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::identity::{Identity, IdentityRemoval, forget_collisions};
 use super::sites::SiteTable;
-use super::summary::SourceList;
+use super::summary::{SiteSet, SourceList};
 use super::write::SqliteWriter;
 use super::{direction, id_list};
 use crate::store::{Deleted, EntryId};
@@ -123,7 +123,7 @@ fn shrink_chain(
         connection.prepare_cached("DELETE FROM chains WHERE id = ?1")?.execute([chain])?;
         return Ok(());
     }
-    let mut sources = SourceList::default();
+    let (mut sources, mut sites_left) = (SourceList::default(), SiteSet::default());
     let (mut first_timestamp, mut last_timestamp) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut entry = connection.prepare_cached("SELECT timestamp, site FROM entries WHERE id = ?1")?;
     for id in remaining {
@@ -133,12 +133,13 @@ fn shrink_chain(
             first_timestamp = first_timestamp.min(timestamp);
             last_timestamp = last_timestamp.max(timestamp);
             sources.add(sites.resolve(row.get_ref(1)?)?.source());
+            sites_left.add(row.get_ref(1)?.as_i64().ok());
         }
     }
     connection
         .prepare_cached(
             "UPDATE chains SET entries = entries - ?2, enters = enters - ?3, leaves = leaves - ?4, sources = ?5, \
-             first_timestamp = ?6, last_timestamp = ?7 WHERE id = ?1",
+             first_timestamp = ?6, last_timestamp = ?7, sites = ?8 WHERE id = ?1",
         )?
         .execute(params![
             chain,
@@ -147,7 +148,8 @@ fn shrink_chain(
             loss.leaves,
             sources.json(),
             first_timestamp,
-            last_timestamp
+            last_timestamp,
+            sites_left.encode()
         ])?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use rusqlite::types::{FromSqlError, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, ToSql};
 
 use crate::entry::EntryRef;
+use crate::query::PlaceFilter;
 
 /// The most sites that the dictionary holds. Their table takes 1 MB of memory.
 const MAX_SITES: usize = 65_536;
@@ -52,6 +53,15 @@ impl Site {
         &self.text[self.ends[2]..]
     }
 
+    /// Whether entries of this site are wanted.
+    pub(super) fn matches(&self, filter: &PlaceFilter) -> bool {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        is(&filter.source_id, self.source())
+            && is(&filter.operation, self.operation())
+            && is(&filter.endpoint, self.endpoint())
+            && is(&filter.hostname, self.hostname())
+    }
+
     fn names(&self) -> [&str; 4] {
         [self.source(), self.operation(), self.endpoint(), self.hostname()]
     }
@@ -73,6 +83,16 @@ impl ToSql for SiteKey {
     }
 }
 
+impl SiteKey {
+    /// The number; none of one that is not in the dictionary.
+    pub(super) fn number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 /// The readers' side: number to site, without a lock. Numbers count from 1.
 #[derive(Clone)]
 pub(super) struct SiteTable(Arc<[OnceLock<Site>]>);
@@ -91,6 +111,11 @@ impl SiteTable {
 
     fn get(&self, number: i64) -> Option<&Site> {
         self.0.get(usize::try_from(number - 1).ok()?)?.get()
+    }
+
+    /// For each number that is given, whether its site is wanted. Numbers count from 1, places from 0.
+    pub(super) fn matching(&self, filter: &PlaceFilter) -> Vec<bool> {
+        self.0.iter().map_while(OnceLock::get).map(|site| site.matches(filter)).collect()
     }
 
     fn set(&self, number: i64, site: Site) {

@@ -170,8 +170,9 @@ impl Group<'_> {
         if !self.identities.claim(&identity, id)? {
             return Ok(None);
         }
-        insert_entry(&mut self.insert, id, chain, &self.sites.intern(entry), entry)?;
-        self.chains.count(slot, id, entry);
+        let site = self.sites.intern(entry);
+        insert_entry(&mut self.insert, id, chain, &site, entry)?;
+        self.chains.count(slot, id, entry, site.number());
         self.next_id += 1;
         if self.last_arrival != Some(arrived_at) {
             self.insert_arrival.execute((id.0, arrived_at))?;
