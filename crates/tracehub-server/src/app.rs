@@ -7,7 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError as _, web};
 
 use crate::error::ApiError;
-use crate::routes::{admin, correlations, health, ingest, live, recent, traces};
+use crate::routes::{admin, compare, correlations, health, ingest, live, recent, traces};
 use crate::state::State;
 
 const READ: &str = "GET, HEAD";
@@ -34,6 +34,7 @@ pub(crate) fn app(
         .service(readable("/traces/{correlation_id}/stream", live::chain))
         .service(readable("/stream", live::all))
         .service(readable("/recent", recent::recent))
+        .service(readable("/compare", compare::compare))
         .service(readable("/correlations", correlations::list))
         .service(readable("/health", health::health))
         .service(resource("/cleanup", "DELETE").route(web::delete().to(admin::clean_up)))
@@ -73,7 +74,8 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 
 fn is_route(path: &str) -> bool {
     match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "ingest" | "correlations" | "health" | "cleanup" | "recent" | "stream"] | ["", "ingest", "single"] => true,
+        ["", "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stream"]
+        | ["", "ingest", "single"] => true,
         ["", "traces", id] | ["", "traces", id, "calls" | "stream"] => !id.is_empty(),
         _ => false,
     }

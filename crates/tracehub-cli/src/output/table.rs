@@ -128,6 +128,7 @@ mod tests {
                 summary("\u{1b}[2J", Some(false)),
                 summary("日本", None),
             ],
+            next_cursor: None,
             count: 3,
         };
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The JSON contract: what comes in, what goes out, and how it is refused. Plain data; HTTP is elsewhere.
 
 pub mod calls;
+pub mod compare;
 mod diagnose;
 pub mod error;
 pub mod ingest;

@@ -38,6 +38,11 @@ impl Query {
         self.last(name).filter(|value| !value.is_empty())
     }
 
+    /// The value of a parameter that must be there and not be empty.
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, ApiError> {
+        self.text(name).ok_or_else(|| fault("missing", name, "Field required".to_owned()))
+    }
+
     /// Where entries are to have been logged: `source`, `endpoint`, `host`, `operation`.
     pub(crate) fn place(&self) -> PlaceFilter {
         let text = |name| self.text(name).map(str::to_owned);

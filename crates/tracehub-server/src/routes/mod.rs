@@ -1,6 +1,7 @@
 //! The handlers: extract, one call, wrap.
 
 pub(crate) mod admin;
+pub(crate) mod compare;
 pub(crate) mod correlations;
 pub(crate) mod health;
 pub(crate) mod ingest;

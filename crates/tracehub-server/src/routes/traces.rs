@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use tracehub_core::chain::ChainEntries;
-use tracehub_core::store::{ChainFilter, EntryId};
+use tracehub_core::store::{StoreError, StoreReader};
 use tracehub_core::wire::calls::CallsAnswer;
 
 use crate::chain_body::{self, ChainBody};
@@ -12,7 +12,7 @@ use crate::extract::query::Query;
 use crate::state::State;
 
 /// The most entries of a chain that is analysed: a fraction of a second's work.
-const MAX_ANALYSED_ENTRIES: usize = 100_000;
+pub(crate) const MAX_ANALYSED_ENTRIES: usize = 100_000;
 
 pub(crate) async fn chain(state: web::Data<State>, id: CorrelationId, query: Query) -> Result<HttpResponse, ApiError> {
     let since = query.number("since_ts")?;
@@ -31,13 +31,21 @@ pub(crate) async fn calls(
     query: Query,
 ) -> Result<web::Json<CallsAnswer>, ApiError> {
     let correct_clocks = query.one_of("skew", &["on", "off"])? != Some("off");
-    let answer = state.reader.query(move |store| {
-        if store.chain_entry_ids(&id.0, EntryId::ZERO)?.len() > MAX_ANALYSED_ENTRIES {
-            return Ok(None);
-        }
-        let mut entries = ChainEntries::new(&id.0);
-        store.chain(&id.0, ChainFilter::default(), &mut |entry| entries.push(entry))?;
-        Ok(Some(CallsAnswer::new(&id.0, entries.iter(), correct_clocks)))
-    });
+    let answer = state.reader.query(move |store| analyse(store, &id.0, correct_clocks));
     Ok(web::Json(answer.await?.ok_or(ApiError::ChainTooLarge(MAX_ANALYSED_ENTRIES))?))
+}
+
+/// A chain as calls; none if it is too large.
+pub(crate) fn analyse(
+    store: &dyn StoreReader,
+    correlation_id: &str,
+    correct_clocks: bool,
+) -> Result<Option<CallsAnswer>, StoreError> {
+    let ids = store.chain_entry_ids_by_time(correlation_id, None)?;
+    if ids.len() > MAX_ANALYSED_ENTRIES {
+        return Ok(None);
+    }
+    let mut entries = ChainEntries::new(correlation_id);
+    store.entries(correlation_id, &ids, &mut |_, entry| entries.push(entry))?;
+    Ok(Some(CallsAnswer::new(correlation_id, entries.iter(), correct_clocks)))
 }

@@ -78,3 +78,63 @@ async fn a_chain_comes_as_calls() {
     let (_, nobody) = server.get("/traces/nobody/calls").await;
     assert_eq!((&nobody["count"], &nobody["start"]), (&0.into(), &Value::Null));
 }
+
+#[tokio::test]
+async fn two_chains_are_compared() {
+    let server = Server::start();
+    for (chain, end) in [("good", 10.0), ("slow", 250.0)] {
+        server.ingest(&[entry(chain, 0.0, "1", "->"), entry(chain, end, "1", "<-")]).await;
+    }
+    server.ingest(&[entry("slow", 300.0, "2", "->")]).await;
+    let (status, answer) = server.get("/compare?a=good&b=slow").await;
+    assert_eq!((status, &answer["missing"], &answer["added"]), (200, &0.into(), &1.into()), "{answer}");
+    assert_eq!((&answer["calls"][0]["slower_ms"], &answer["calls"][1]["a"]), (&240.0.into(), &Value::Null));
+    let (status, refusal) = server.get("/compare?a=good").await;
+    assert_eq!((status, refusal["detail"][0]["loc"][1].as_str()), (422, Some("b")));
+}
+
+#[tokio::test]
+async fn the_list_of_chains_is_filtered_and_paged() {
+    let server = Server::start();
+    let entries: Vec<Value> = (0..10)
+        .flat_map(|n| {
+            let chain = format!("order-{n}");
+            let enter = entry(&chain, f64::from(n), "1", "->");
+            let mut leave = entry(&chain, f64::from(n) + 50.0, "1", "<-");
+            leave["hostname"] = "db".into();
+            // Each third one hangs.
+            if n % 3 == 0 { vec![enter] } else { vec![enter, leave] }
+        })
+        .collect();
+    server.ingest(&entries).await;
+    let ids = |answer: &Value| -> Vec<String> {
+        let chains = answer["correlations"].as_array().unwrap().iter();
+        chains.map(|chain| chain["correlation_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut hung = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let (status, page) = server.get(&format!("/correlations?status=incomplete&limit=3{cursor}")).await;
+        assert_eq!(status, 200, "{page}");
+        hung.extend(ids(&page));
+        let Some(next) = page["next_cursor"].as_i64() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    hung.sort();
+    assert_eq!(hung, ["order-0", "order-3", "order-6", "order-9"]);
+    let count = async |query: &str| ids(&server.get(&format!("/correlations?{query}")).await.1).len();
+    assert_eq!(count("host=db").await, 6);
+    assert_eq!(count("host=db&source=MA&endpoint=/api/agents").await, 6);
+    assert_eq!(count("host=db&source=WK").await, 0);
+    assert_eq!(count("q=order-1").await, 1);
+    assert_eq!(count("min_duration_ms=50").await, 6);
+    assert_eq!(count("since=0").await, 10);
+    assert_eq!(count("since=99999999999999").await, 0);
+    // Asked as the original is asked, the answer has the original's keys.
+    assert_eq!(server.get("/correlations?limit=2").await.1.get("next_cursor"), None);
+    for (query, field) in [("status=maybe", "status"), ("cursor=x", "cursor"), ("min_duration_ms=x", "min_duration_ms")]
+    {
+        let (status, refusal) = server.get(&format!("/correlations?{query}")).await;
+        assert_eq!((status, refusal["detail"][0]["loc"][1].as_str()), (422, Some(field)));
+    }
+}

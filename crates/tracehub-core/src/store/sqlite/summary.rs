@@ -160,7 +160,7 @@ pub(super) struct SiteSet {
 }
 
 impl SiteSet {
-    fn decode(bytes: &[u8]) -> Self {
+    pub(super) fn decode(bytes: &[u8]) -> Self {
         let mut numbers = Vec::new();
         id_list::decode_into(bytes, &mut numbers);
         Self { numbers }
