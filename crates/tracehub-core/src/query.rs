@@ -24,7 +24,7 @@ pub struct ChainQuery {
 }
 
 /// Where an entry was logged. All that is given must hold of one entry.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PlaceFilter {
     /// By whom.
     pub source_id: Option<String>,

@@ -27,6 +27,8 @@ const SHUTDOWN_SECONDS: u64 = 5;
 /// How long an idle connection is kept. Clients reuse it: a new one costs more than a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// What the system may hold of an answer for its reader. Left alone, it grows to several megabytes for each.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// How long the other side of a connection may take nothing of what is sent.
 const STUCK: Duration = Duration::from_secs(15);
 
@@ -80,7 +82,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let server = HttpServer::new(move || app::app(state.clone()))
         .workers(http_workers())
         .keep_alive(KEEP_ALIVE)
-        .on_connect(|connection, _| cut_off_when_stuck(connection))
+        .on_connect(|connection, _| bound(connection))
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .listen(listener)
@@ -114,13 +116,17 @@ fn http_workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
-/// Has the system end a connection whose other side takes nothing, so that a stuck listener's descriptor comes free.
-fn cut_off_when_stuck(connection: &dyn Any) {
+/// Bounds what a connection may take: a thousand listeners that do not read must not cost more than their places.
+fn bound(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<tokio::net::TcpStream>() else { return };
+    let socket = socket2::SockRef::from(stream);
+    // The system ends a connection whose other side takes nothing, and its descriptor comes free.
     #[cfg(target_os = "linux")]
-    if let Some(stream) = connection.downcast_ref::<tokio::net::TcpStream>()
-        && let Err(err) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STUCK))
-    {
-        tracing::debug!(error = %err, "a connection goes without a limit on silence");
+    let timed = socket.set_tcp_user_timeout(Some(STUCK));
+    #[cfg(not(target_os = "linux"))]
+    let timed = Ok(());
+    if let Err(err) = timed.and(socket.set_send_buffer_size(SEND_BUFFER_BYTES)) {
+        tracing::debug!(error = %err, "a connection goes without its bounds");
     }
 }
 

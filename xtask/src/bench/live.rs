@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::connection::{Connection, get_request, ingest_request};
-use super::load::start_server;
+use super::load::{self, Load, start_server};
 use super::measure::{Sample, Watch, peak_resident_mb, percentile};
 use super::plan::Plan;
 use super::report::Budget;
@@ -27,15 +27,22 @@ struct Audience {
     chains: usize,
     /// What each asks for; `{}` is the chain's number.
     path: &'static str,
+    /// Whether it gets what it asks for, or nothing.
+    hears: bool,
 }
 
 pub(super) fn run(plan: &mut Plan) -> Result<()> {
     const CHAIN: &str = "/traces/live-{}/stream?timeout=300";
+    const DEAF: &str = "/stream?source=nobody";
     let audiences = [
-        ("1 listener, its chain of 100", Audience { listeners: 1, chains: 100, path: CHAIN }),
-        ("100 listeners, a chain each", Audience { listeners: 100, chains: 100, path: CHAIN }),
-        ("1,000 listeners, a chain each", Audience { listeners: 1_000, chains: 1_000, path: CHAIN }),
-        ("100 listeners, all the same chain", Audience { listeners: 100, chains: 1, path: CHAIN }),
+        ("nobody", Audience { listeners: 0, chains: 100, path: CHAIN, hears: true }),
+        ("1 listener, its chain of 100", Audience { listeners: 1, chains: 100, path: CHAIN, hears: true }),
+        ("100 listeners, a chain each", Audience { listeners: 100, chains: 100, path: CHAIN, hears: true }),
+        ("1,000 listeners, a chain each", Audience { listeners: 1_000, chains: 1_000, path: CHAIN, hears: true }),
+        ("100 listeners, all the same chain", Audience { listeners: 100, chains: 1, path: CHAIN, hears: true }),
+        ("10 listeners, all chains", Audience { listeners: 10, chains: 1, path: "/stream", hears: true }),
+        ("1 listener, nothing matches", Audience { listeners: 1, chains: 100, path: DEAF, hears: false }),
+        ("1,000 listeners, nothing matches", Audience { listeners: 1_000, chains: 100, path: DEAF, hears: false }),
     ];
     for (name, audience) in audiences {
         let sample = plan.measure(&format!("live, {name}"), |interrupt| measure(audience, interrupt))?;
@@ -43,6 +50,37 @@ pub(super) fn run(plan: &mut Plan) -> Result<()> {
             plan.report.judge("live, 100 listeners, p99, ms", sample.p99, Budget::AtMost(20.0));
         }
     }
+    stuck(plan)
+}
+
+/// Ingest at full speed beside listeners of all chains that never read.
+fn stuck(plan: &mut Plan) -> Result<()> {
+    const STUCK: usize = 1_000;
+    let load = Load { connections: 64, batch: 100, entries: if plan.quick { 400_000 } else { 2_400_000 } };
+    let encoded = load.encode(11);
+    let beside = |listeners: usize| {
+        let encoded = &encoded;
+        move |interrupt: &Interrupt| -> Result<Sample> {
+            let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+            let server = start_server(&folder.path().join("tracehub.db"), "normal", interrupt)?;
+            let streams = (0..listeners).map(|_| {
+                let stream = TcpStream::connect(server.address()).context("a listener cannot connect")?;
+                (&stream).write_all(&get_request("/stream"))?;
+                Ok(stream)
+            });
+            let streams = streams.collect::<Result<Vec<_>>>()?;
+            std::thread::sleep(Duration::from_millis(500));
+            let sample = load::measure_running(load, encoded, &server)?;
+            drop(streams);
+            server.end()?;
+            Ok(sample)
+        }
+    };
+    let alone = plan.measure("HTTP, 64 × 100, normal, nobody listens", beside(0))?;
+    let crowded = plan.measure("HTTP, 64 × 100, normal, 1,000 stuck listeners", beside(STUCK))?;
+    plan.report.judge("ingest beside 1,000 stuck listeners / alone", crowded.rate / alone.rate, Budget::AtLeast(0.9));
+    let more = crowded.resident_mb - alone.resident_mb;
+    plan.report.judge("memory of 1,000 stuck listeners, MB", more, Budget::AtMost(100.0));
     Ok(())
 }
 
@@ -81,7 +119,7 @@ fn measure(audience: Audience, interrupt: &Interrupt) -> Result<Sample> {
     let resident_mb = peak_resident_mb(server.id())?;
     drop(server);
     let per_chain = requests * BATCH / audience.chains as u64;
-    let expected = per_chain * audience.listeners as u64;
+    let expected = if audience.hears { per_chain * audience.listeners as u64 } else { 0 };
     ensure!(times.len() as u64 == expected, "{} events came of {expected}", times.len());
     times.sort_by(f64::total_cmp);
     let entries = usize::try_from(requests * BATCH)?;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tracehub_core::store::EntryId;
 
 use super::frame::{Committed, Frame, FrameBuilder};
+use super::subject::{Filter, Subject};
 
 /// The frames that may wait for one listener before it has to catch up from the store.
 const MAX_WAITING_FRAMES: usize = 64;
@@ -26,7 +27,8 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Listeners {
     chains: HashMap<Arc<str>, Vec<Listener>>,
-    all: Vec<Listener>,
+    /// Those of all chains, with what they want of them.
+    all: Vec<(Arc<Filter>, Listener)>,
     /// The newest entry that was published.
     newest: EntryId,
     next_key: u64,
@@ -54,8 +56,7 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) struct Subscription {
     hub: Arc<Hub>,
-    /// The chain; none for all.
-    correlation_id: Option<Arc<str>>,
+    subject: Subject,
     key: u64,
     frames: mpsc::Receiver<Arc<Frame>>,
     waiting_bytes: Arc<AtomicUsize>,
@@ -75,8 +76,8 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut listeners = self.hub.lock();
-        let Some(correlation_id) = &self.correlation_id else {
-            return listeners.all.retain(|listener| listener.key != self.key);
+        let Subject::Chain(correlation_id) = &self.subject else {
+            return listeners.all.retain(|(_, listener)| listener.key != self.key);
         };
         if let Some(chain) = listeners.chains.get_mut(correlation_id) {
             chain.retain(|listener| listener.key != self.key);
@@ -93,8 +94,8 @@ impl Hub {
         Self { listeners: Mutex::new(Listeners { newest, ..Listeners::default() }) }
     }
 
-    /// Listens to a chain, or to all, from now on; none when the hub was closed.
-    pub(crate) fn subscribe(self: &Arc<Self>, correlation_id: Option<&Arc<str>>) -> Option<Subscription> {
+    /// Listens from now on; none when the hub was closed.
+    pub(crate) fn subscribe(self: &Arc<Self>, subject: Subject) -> Option<Subscription> {
         let (sender, frames) = mpsc::channel(MAX_WAITING_FRAMES);
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let mut listeners = self.lock();
@@ -104,12 +105,11 @@ impl Hub {
         let key = listeners.next_key;
         listeners.next_key += 1;
         let listener = Listener { key, frames: sender, waiting_bytes: Arc::clone(&waiting_bytes) };
-        match correlation_id {
-            Some(id) => listeners.chains.entry(Arc::clone(id)).or_default().push(listener),
-            None => listeners.all.push(listener),
+        match &subject {
+            Subject::Chain(id) => listeners.chains.entry(Arc::clone(id)).or_default().push(listener),
+            Subject::All(filter) => listeners.all.push((Arc::clone(filter), listener)),
         }
-        let (hub, correlation_id, since) = (Arc::clone(self), correlation_id.cloned(), listeners.newest);
-        Some(Subscription { hub, correlation_id, key, frames, waiting_bytes, since })
+        Some(Subscription { hub: Arc::clone(self), subject, key, frames, waiting_bytes, since: listeners.newest })
     }
 
     /// Passes on what was new in a committed group. Never blocks.
@@ -127,16 +127,7 @@ impl Hub {
         if !listeners.chains.is_empty() {
             publish_chains(&mut listeners.chains, &group);
         }
-        if !listeners.all.is_empty() {
-            let mut builder = FrameBuilder::default();
-            for (id, entry) in group.new_entries() {
-                builder.push(id, &entry);
-            }
-            if builder.bytes() > 0 {
-                let frame = Arc::new(builder.finish(Some(Arc::new(group))));
-                listeners.all.retain(|listener| listener.offer(&frame));
-            }
-        }
+        publish_all(&mut listeners.all, group);
     }
 
     /// Ends every subscription and takes no more.
@@ -168,12 +159,44 @@ fn publish_chains(chains: &mut HashMap<Arc<str>, Vec<Listener>>, group: &Committ
     }
 }
 
+/// Passes a group on to those of all chains who want some of it. The others are not even woken.
+fn publish_all(all: &mut Vec<(Arc<Filter>, Listener)>, group: Committed) {
+    let mut wanted_by: HashMap<&Filter, bool> = HashMap::new();
+    let wanted: Vec<bool> = all
+        .iter()
+        .map(|(filter, _)| {
+            let wants_some = || filter.wants_all() || group.new_entries().any(|(_, entry)| filter.wants(&entry));
+            *wanted_by.entry(filter).or_insert_with(wants_some)
+        })
+        .collect();
+    if !wanted.contains(&true) {
+        return;
+    }
+    let mut builder = FrameBuilder::default();
+    for (id, entry) in group.new_entries() {
+        builder.push(id, &entry);
+    }
+    if builder.bytes() > 0 {
+        let frame = Arc::new(builder.finish(Some(Arc::new(group))));
+        let mut wanted = wanted.into_iter();
+        all.retain(|(_, listener)| !wanted.next().unwrap_or(true) || listener.offer(&frame));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tracehub_core::store::Receipt;
     use tracehub_core::wire::ingest::IngestBatch;
 
     use super::*;
+
+    fn chain(correlation_id: &str) -> Subject {
+        Subject::Chain(correlation_id.into())
+    }
+
+    fn all() -> Subject {
+        Subject::All(Arc::default())
+    }
 
     fn commit(correlation_id: &str, id: i64) -> Committed {
         let body = format!(
@@ -186,29 +209,32 @@ mod tests {
     #[tokio::test]
     async fn each_listener_gets_its_chain_and_no_other() {
         let hub = Arc::new(Hub::default());
-        let mut wanted = hub.subscribe(Some(&"c1".into())).unwrap();
-        let mut other = hub.subscribe(Some(&"c2".into())).unwrap();
-        let mut all = hub.subscribe(None).unwrap();
+        let mut wanted = hub.subscribe(chain("c1")).unwrap();
+        let mut other = hub.subscribe(chain("c2")).unwrap();
+        let mut all_chains = hub.subscribe(all()).unwrap();
+        let prefix = Filter { prefix: Some("c3".to_owned()), ..Filter::default() };
+        let mut some = hub.subscribe(Subject::All(Arc::new(prefix))).unwrap();
         hub.publish(commit("c1", 7));
         hub.publish(commit("c3", 8));
-        assert_eq!(hub.subscribe(None).unwrap().since, EntryId(8));
+        assert_eq!(hub.subscribe(all()).unwrap().since, EntryId(8));
         hub.close();
         assert_eq!(wanted.next().await.unwrap().last(), Some(EntryId(7)));
         assert!(wanted.next().await.is_none());
         assert!(other.next().await.is_none());
-        assert_eq!(all.next().await.unwrap().last(), Some(EntryId(7)));
-        let frame = all.next().await.unwrap();
+        assert_eq!(all_chains.next().await.unwrap().last(), Some(EntryId(7)));
+        let frame = all_chains.next().await.unwrap();
         assert!(frame.wanted(EntryId(7), |entry| entry.correlation_id == "c3").starts_with(b"id: 8\ndata: {"));
         assert!(frame.wanted(EntryId(8), |_| true).is_empty());
         assert!(frame.wanted(EntryId(7), |_| false).is_empty());
-        assert!(hub.subscribe(Some(&"c1".into())).is_none());
+        assert_eq!(some.next().await.unwrap().last(), Some(EntryId(8)), "it was not woken by the other");
+        assert!(hub.subscribe(chain("c1")).is_none());
     }
 
     #[tokio::test]
     async fn a_slow_listener_loses_its_subscription_after_what_it_holds() {
         let hub = Arc::new(Hub::default());
-        for chain in [Some(Arc::from("c1")), None] {
-            let mut slow = hub.subscribe(chain.as_ref()).unwrap();
+        for subject in [chain("c1"), all()] {
+            let mut slow = hub.subscribe(subject).unwrap();
             for id in 1..=100 {
                 hub.publish(commit("c1", id));
             }
@@ -218,18 +244,18 @@ mod tests {
             }
             assert_eq!(held, MAX_WAITING_FRAMES);
         }
-        assert!(hub.subscribe(Some(&"c1".into())).is_some());
+        assert!(hub.subscribe(chain("c1")).is_some());
     }
 
     #[test]
     fn a_dropped_subscription_leaves_nothing_behind() {
         let hub = Arc::new(Hub::default());
-        let first = hub.subscribe(Some(&"c1".into())).unwrap();
-        let second = hub.subscribe(Some(&"c1".into())).unwrap();
-        let all = hub.subscribe(None).unwrap();
+        let first = hub.subscribe(chain("c1")).unwrap();
+        let second = hub.subscribe(chain("c1")).unwrap();
+        let third = hub.subscribe(all()).unwrap();
         drop(first);
         assert_eq!(hub.lock().chains["c1"].len(), 1);
-        drop((second, all));
+        drop((second, third));
         assert!(hub.lock().chains.is_empty() && hub.lock().all.is_empty());
     }
 }

@@ -1,7 +1,8 @@
 //! Live streams: `hub` knows who listens to what, `frame` is a committed group as events, `stream` is one listener's way
-//! from history into live, `admission` counts the streams.
+//! from history into live, `subject` what it wants to hear of, `admission` counts the streams.
 
 pub(crate) mod admission;
 pub(crate) mod frame;
 pub(crate) mod hub;
 pub(crate) mod stream;
+pub(crate) mod subject;

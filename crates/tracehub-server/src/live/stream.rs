@@ -9,13 +9,12 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::time::{Instant, timeout};
-use tracehub_core::EntryRef;
-use tracehub_core::query::PlaceFilter;
 use tracehub_core::store::EntryId;
 
 use super::admission::Admitted;
 use super::frame::{self, FrameBuilder};
 use super::hub::{Hub, Subscription};
+use super::subject::Subject;
 use crate::error::ApiError;
 use crate::reader::Reader;
 use crate::state::State;
@@ -23,40 +22,14 @@ use crate::state::State;
 /// Entries read from the store at once, and bytes after which that ends early: what one listener holds in memory.
 const ENTRIES_PER_READ: usize = 256;
 const BYTES_PER_READ: usize = 256 << 10;
+/// Bytes handed over at once. They are copied for the connection, and what a stuck one takes is lost to all others.
+const PIECE_BYTES: usize = 16 << 10;
 /// Entries of a chain between two looks at how many bytes there are.
 const ENTRIES_PER_LOOK_AT_BYTES: usize = 16;
 /// Entries of all chains looked at in one read, wanted or not.
 const ENTRIES_PER_LOOK: u32 = 5_000;
 /// The longest a stream runs, whatever was asked for: beyond it a clock's arithmetic would overflow.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
-
-/// What a stream is about.
-#[derive(Debug, Clone)]
-pub(crate) enum Subject {
-    /// One chain.
-    Chain(Arc<str>),
-    /// Every chain, as far as its entries are wanted.
-    All(Arc<Filter>),
-}
-
-/// Which entries are wanted. What is not given is not looked at.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) place: PlaceFilter,
-    /// What the correlation id begins with.
-    pub(crate) prefix: Option<String>,
-}
-
-impl Filter {
-    pub(crate) fn wants(&self, entry: &EntryRef<'_>) -> bool {
-        self.place.matches(entry)
-            && self.prefix.as_deref().is_none_or(|prefix| entry.correlation_id.starts_with(prefix))
-    }
-
-    fn wants_all(&self) -> bool {
-        self.place.is_empty() && self.prefix.is_none()
-    }
-}
 
 /// How a stream runs.
 #[derive(Debug, Clone, Copy)]
@@ -176,17 +149,13 @@ impl Listener {
 
     /// Listens first and looks at the store then, so that no entry can fall between the two.
     fn subscribe(&mut self) {
-        let chain = match &self.subject {
-            Subject::Chain(correlation_id) => Some(correlation_id),
-            Subject::All(_) => None,
-        };
-        let Some(subscription) = self.hub.subscribe(chain) else {
+        let Some(subscription) = self.hub.subscribe(self.subject.clone()) else {
             self.end(frame::shutdown());
             return;
         };
         // Who does not say where to begin begins now.
         let after = *self.cursor.get_or_insert(subscription.since);
-        self.missed = if after < subscription.since || chain.is_some() { Missed::Unknown } else { Missed::Nothing };
+        self.missed = if after < subscription.since { Missed::Unknown } else { Missed::Nothing };
         self.subscription = Some(subscription);
     }
 
@@ -248,9 +217,9 @@ impl Listener {
         Ok(())
     }
 
-    fn make_ready(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.ready.push_back(bytes);
+    fn make_ready(&mut self, mut bytes: Bytes) {
+        while !bytes.is_empty() {
+            self.ready.push_back(bytes.split_to(bytes.len().min(PIECE_BYTES)));
         }
     }
 

@@ -15,7 +15,8 @@ use tracehub_core::wire::live::DEFAULT_TIMEOUT_SECONDS;
 use crate::error::ApiError;
 use crate::extract::correlation_id::CorrelationId;
 use crate::extract::query::Query;
-use crate::live::stream::{self, Course, Filter, Subject};
+use crate::live::stream::{self, Course};
+use crate::live::subject::{Filter, Subject};
 use crate::state::State;
 
 /// How long a chain's stream may be silent. The original's second: some clients take their own time-out from it.
