@@ -46,11 +46,16 @@ impl PlaceFilter {
     /// Whether an entry is wanted.
     #[must_use]
     pub fn matches(&self, entry: &EntryRef<'_>) -> bool {
-        let is = |wanted: &Option<String>, text: &str| wanted.as_deref().is_none_or(|wanted| wanted == text);
-        is(&self.source_id, entry.source_id)
-            && is(&self.endpoint, entry.endpoint)
-            && is(&self.hostname, entry.hostname)
-            && is(&self.operation, entry.operation)
+        self.matches_names([entry.source_id, entry.operation, entry.endpoint, entry.hostname])
+    }
+
+    /// Whether entries of this source, operation, endpoint and host are wanted.
+    pub(crate) fn matches_names(&self, [source_id, operation, endpoint, hostname]: [&str; 4]) -> bool {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        is(&self.source_id, source_id)
+            && is(&self.operation, operation)
+            && is(&self.endpoint, endpoint)
+            && is(&self.hostname, hostname)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use tracehub_client::ChainAnswer;
 use tracehub_core::EntryRef;
-use tracehub_core::chain::{CallStatus, Chain};
+use tracehub_core::chain::{CallStatus, Chain, ClockOffset, correct_clocks};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::escape::harmless;
@@ -38,8 +38,11 @@ struct Line {
 }
 
 pub(crate) fn chain(out: &mut impl Write, answer: &ChainAnswer, zone: &TimeZone) -> io::Result<()> {
-    let chain = Chain::new(answer.traces.iter().map(|entry| entry.as_ref()));
+    let mut entries: Vec<_> = answer.traces.iter().map(|entry| entry.as_ref()).enumerate().collect();
+    let offsets = correct_clocks(&mut entries);
+    let chain = Chain::new(entries.into_iter().map(|(_, entry)| entry));
     heading(out, answer, &chain, zone)?;
+    clocks(out, &offsets)?;
     let lines = lines(&chain);
     let offsets = lines.iter().map(|line| line.offset.len()).max().unwrap_or(0);
     let labels = lines.iter().map(|line| line.width).max().unwrap_or(0);
@@ -74,6 +77,17 @@ fn heading(out: &mut impl Write, answer: &ChainAnswer, chain: &Chain<'_>, zone: 
         writeln!(out, "{}  {}", format::date_time(first, zone), format::duration(last - first))?;
     }
     writeln!(out)
+}
+
+/// Says which hosts' entries were moved, because nobody finds them at these times in a log.
+fn clocks(out: &mut impl Write, offsets: &[ClockOffset<'_>]) -> io::Result<()> {
+    for offset in offsets {
+        let (by, which) = if offset.offset_ms < 0.0 { ("earlier", "ahead") } else { ("later", "behind") };
+        let (hostname, amount) = (harmless(offset.hostname), format::duration(offset.offset_ms.abs()));
+        let note = format!("the clock of {hostname} is {which}: its entries are drawn {amount} {by}");
+        writeln!(out, "{}", style::paint(style::FAINT, &note))?;
+    }
+    if offsets.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 fn lines(chain: &Chain<'_>) -> Vec<Line> {
@@ -230,6 +244,26 @@ mod tests {
              +3.00 ms  │  └─ WK@web · cache-miss REST /reserve\n\
              \u{20} +13 ms  └─ WK@web REST /invoice                  unfinished\n\
              \u{20} +20 ms     └─ WK@web REST /gone                    no enter\n"
+        );
+    }
+
+    #[test]
+    fn a_host_whose_clock_is_off_is_drawn_where_it_belongs_and_named() {
+        let mut traces = vec![entry("MA", "->", "/orders", 0.0), entry("MA", "<-", "/orders", 100.0)];
+        for (direction, at) in [("->", 5_000.0), ("<-", 5_060.0)] {
+            let callee = TraceEntry::builder("WK", "order-42").hostname("db").direction(direction.into()).suffix("s");
+            let callee = callee.operation("REST").endpoint("/orders").timestamp(1_706_803_200_000.0 + at);
+            traces.push(callee.build().unwrap());
+        }
+        assert_eq!(
+            drawn(traces, true),
+            "order-42  complete  4 entries\n\
+             2024-02-01 16:00:00.000  100 ms\n\
+             \n\
+             the clock of db is ahead: its entries are drawn 4.98 s earlier\n\
+             \n\
+             \u{20}+0 ms  MA@web REST /orders    100 ms\n\
+             +20 ms  └─ WK@db REST /orders   60 ms\n"
         );
     }
 

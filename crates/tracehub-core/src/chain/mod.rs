@@ -11,7 +11,7 @@ mod skew;
 
 pub use self::collect::ChainEntries;
 pub use self::report::{Gap, Segment, SourceTotal};
-pub use self::skew::{ClockOffset, clock_offsets};
+pub use self::skew::{ClockOffset, clock_offsets, correct_clocks};
 
 use serde::{Deserialize, Serialize};
 

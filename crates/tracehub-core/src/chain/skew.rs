@@ -83,6 +83,21 @@ pub fn clock_offsets<'a>(entries: &[EntryRef<'a>]) -> Vec<ClockOffset<'a>> {
         .collect()
 }
 
+/// Moves the entries of hosts whose clocks are off, and brings all of them into time order again. Each entry comes with
+/// its place in the chain as it was logged, which is kept.
+pub fn correct_clocks<'a>(entries: &mut [(usize, EntryRef<'a>)]) -> Vec<ClockOffset<'a>> {
+    let as_logged: Vec<EntryRef<'a>> = entries.iter().map(|(_, entry)| *entry).collect();
+    let offsets = clock_offsets(&as_logged);
+    if !offsets.is_empty() {
+        for (_, entry) in &mut *entries {
+            let offset = offsets.iter().find(|offset| offset.hostname == entry.hostname);
+            entry.timestamp += offset.map_or(0.0, |offset| offset.offset_ms);
+        }
+        entries.sort_by(|a, b| a.1.timestamp.total_cmp(&b.1.timestamp));
+    }
+    offsets
+}
+
 /// For each two hosts of which one calls the other: the offsets that all their calls allow.
 fn ranges<'a>(entries: &[EntryRef<'a>]) -> BTreeMap<(&'a str, &'a str), Range> {
     let mut endpoints: HashMap<&str, Sides<'_>> = HashMap::new();

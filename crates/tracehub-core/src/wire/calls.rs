@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::read::is_complete;
-use crate::chain::{CallStatus, Chain, ClockOffset, clock_offsets};
+use crate::chain::{CallStatus, Chain, ClockOffset, correct_clocks};
 use crate::entry::EntryRef;
 
 /// A chain as calls. Calls are named by their place in `calls`, entries by their place in the answer to
@@ -115,12 +115,12 @@ pub struct SkewAnswer {
 }
 
 impl CallsAnswer {
-    /// Analyses a chain's entries, which are in the order of `GET /traces/{correlation_id}`. Without `correct_clocks`,
+    /// Analyses a chain's entries, which are in the order of `GET /traces/{correlation_id}`. Without `with_skew`,
     /// times are taken as they were logged.
     #[must_use]
-    pub fn new<'a>(correlation_id: &str, entries: impl Iterator<Item = EntryRef<'a>>, correct_clocks: bool) -> Self {
+    pub fn new<'a>(correlation_id: &str, entries: impl Iterator<Item = EntryRef<'a>>, with_skew: bool) -> Self {
         let mut entries: Vec<(usize, EntryRef<'a>)> = entries.enumerate().collect();
-        let skew = if correct_clocks { correct(&mut entries) } else { Vec::new() };
+        let skew = if with_skew { correct_clocks(&mut entries) } else { Vec::new() };
         let places: Vec<usize> = entries.iter().map(|(place, _)| *place).collect();
         let chain = Chain::new(entries.into_iter().map(|(_, entry)| entry));
         Self::of_chain(correlation_id, &chain, &places, &skew)
@@ -192,20 +192,6 @@ impl CallsAnswer {
                 .collect(),
         }
     }
-}
-
-/// Moves the entries of hosts whose clocks are off, and brings all of them into time order again.
-fn correct<'a>(entries: &mut [(usize, EntryRef<'a>)]) -> Vec<ClockOffset<'a>> {
-    let as_logged: Vec<EntryRef<'a>> = entries.iter().map(|(_, entry)| *entry).collect();
-    let offsets = clock_offsets(&as_logged);
-    if !offsets.is_empty() {
-        for (_, entry) in &mut *entries {
-            let offset = offsets.iter().find(|offset| offset.hostname == entry.hostname);
-            entry.timestamp += offset.map_or(0.0, |offset| offset.offset_ms);
-        }
-        entries.sort_by(|a, b| a.1.timestamp.total_cmp(&b.1.timestamp));
-    }
-    offsets
 }
 
 #[cfg(test)]

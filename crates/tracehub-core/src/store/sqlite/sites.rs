@@ -55,11 +55,7 @@ impl Site {
 
     /// Whether entries of this site are wanted.
     pub(super) fn matches(&self, filter: &PlaceFilter) -> bool {
-        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-        is(&filter.source_id, self.source())
-            && is(&filter.operation, self.operation())
-            && is(&filter.endpoint, self.endpoint())
-            && is(&filter.hostname, self.hostname())
+        filter.matches_names(self.names())
     }
 
     fn names(&self) -> [&str; 4] {
