@@ -153,9 +153,10 @@ impl Listener {
             self.end(frame::shutdown());
             return;
         };
-        // Who does not say where to begin begins now.
-        let after = *self.cursor.get_or_insert(subscription.since);
-        self.missed = if after < subscription.since { Missed::Unknown } else { Missed::Nothing };
+        // Who does not say where to begin begins now. Everyone else looks, even where the hub knows of nothing newer: what
+        // was committed a moment ago may be acknowledged and not published yet.
+        self.missed = if self.cursor.is_none() { Missed::Nothing } else { Missed::Unknown };
+        self.cursor.get_or_insert(subscription.since);
         self.subscription = Some(subscription);
     }
 
@@ -226,5 +227,46 @@ impl Listener {
     fn end(&mut self, last: Bytes) {
         self.ready.push_back(last);
         self.ended = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use clap::Parser as _;
+    use futures_util::StreamExt as _;
+    use tracehub_core::store::StoreWriter as _;
+    use tracehub_core::store::sqlite::{OpenOptions, open};
+    use tracehub_core::wire::ingest::IngestBatch;
+
+    use super::*;
+    use crate::args::Args;
+    use crate::ingest::Ingest;
+    use crate::live::admission::Admission;
+
+    #[actix_web::test]
+    async fn what_is_committed_and_not_published_yet_is_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, reader) = open(&OpenOptions::new(folder.path().join("tracehub.db"))).unwrap();
+        let body = r#"{"source_id":"MA","correlation_id":"c","timestamp":1,"suffix":"s","direction":"->","operation":"o","endpoint":"e"}"#;
+        writer.ingest(&[IngestBatch::parse_single(body.into()).unwrap()], 1).unwrap();
+        let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
+        let state = State {
+            config: Arc::new(config),
+            ingest: Ingest::new().0,
+            reader: Reader::new(Arc::new(reader)),
+            hub: Arc::new(Hub::default()),
+            streams: Admission::default(),
+        };
+        for subject in [Subject::Chain("c".into()), Subject::All(Arc::default())] {
+            let course =
+                Course { after: Some(EntryId::ZERO), timeout: Duration::ZERO, keepalive: Duration::from_secs(1) };
+            let admitted = state.streams.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+            let stream = events(&state, subject, course, admitted);
+            let text: Vec<Bytes> = stream.map(Result::unwrap_or_default).collect().await;
+            assert!(text[0].starts_with(b"id: 1\ndata: {"), "{text:?}");
+            assert_eq!(text[1..], [frame::timeout()]);
+        }
     }
 }
