@@ -44,8 +44,9 @@ pub(super) fn run(plan: &mut Plan) -> Result<()> {
         ("1 listener, nothing matches", Audience { listeners: 1, chains: 100, path: DEAF, hears: false }),
         ("1,000 listeners, nothing matches", Audience { listeners: 1_000, chains: 100, path: DEAF, hears: false }),
     ];
+    let length = Duration::from_secs(if plan.quick { 1 } else { 4 });
     for (name, audience) in audiences {
-        let sample = plan.measure(&format!("live, {name}"), |interrupt| measure(audience, interrupt))?;
+        let sample = plan.measure(&format!("live, {name}"), |interrupt| measure(audience, length, interrupt))?;
         if audience.listeners == 100 && audience.chains == 100 {
             plan.report.judge("live, 100 listeners, p99, ms", sample.p99, Budget::AtMost(20.0));
         }
@@ -84,8 +85,7 @@ fn stuck(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-fn measure(audience: Audience, interrupt: &Interrupt) -> Result<Sample> {
-    const LENGTH: Duration = Duration::from_secs(4);
+fn measure(audience: Audience, length: Duration, interrupt: &Interrupt) -> Result<Sample> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let server = start_server(&folder.path().join("tracehub.db"), "full", interrupt)?;
     let mut streams = Vec::new();
@@ -97,7 +97,7 @@ fn measure(audience: Audience, interrupt: &Interrupt) -> Result<Sample> {
     }
     std::thread::sleep(Duration::from_millis(500));
 
-    let requests = RATE / BATCH * LENGTH.as_secs();
+    let requests = RATE / BATCH * length.as_secs();
     let acknowledged: Vec<AtomicU64> = (0..requests).map(|_| AtomicU64::new(0)).collect();
     let start = Instant::now();
     let watch = Watch::start(&server.id())?;

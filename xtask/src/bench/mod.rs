@@ -36,7 +36,7 @@ use clap::{Args, ValueEnum};
 /// How to measure.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Fewer entries and single runs instead of medians: about a minute and a half
+    /// Fewer entries and single runs instead of medians: about a minute
     #[arg(long)]
     quick: bool,
 

@@ -16,6 +16,7 @@ use super::store::{self, Feed};
 const INGEST_RATE: u32 = 20_000;
 /// Questions of each kind.
 const QUESTIONS: usize = 3_000;
+const QUICK_QUESTIONS: usize = 500;
 /// What is asked, and the most ms that 99 of 100 answers may take.
 const PATHS: [(&str, f64); 7] = [
     ("/correlations?limit=50", 5.0),
@@ -51,12 +52,15 @@ fn measure(plan: &mut Plan, entries: usize) -> Result<Vec<Sample>> {
     let ids = store::fill(&database, feed, super::data::now_seconds())?;
     plan.interrupt.check()?;
     let server = start_server(&database, "normal", &plan.interrupt)?;
+    let count = if plan.quick { QUICK_QUESTIONS } else { QUESTIONS };
     let stop = AtomicBool::new(false);
     let samples = std::thread::scope(|scope| {
         let ingest = scope.spawn(|| trickle(server.address(), INGEST_RATE, &stop));
         let samples: Result<Vec<_>> = PATHS
             .iter()
-            .map(|(path, _)| questions(server.address(), |number| path.replace("{id}", &ids[number % ids.len()])))
+            .map(|(path, _)| {
+                questions(server.address(), count, |number| path.replace("{id}", &ids[number % ids.len()]))
+            })
             .collect();
         stop.store(true, Ordering::Relaxed);
         ingest.join().map_err(|_| anyhow!("the ingest thread panicked"))??;
@@ -70,10 +74,10 @@ fn measure(plan: &mut Plan, entries: usize) -> Result<Vec<Sample>> {
 }
 
 /// Asks questions one after the other.
-fn questions(address: &str, path: impl Fn(usize) -> String) -> Result<Sample> {
+fn questions(address: &str, count: usize, path: impl Fn(usize) -> String) -> Result<Sample> {
     let mut connection = Connection::open(address)?;
-    let mut times = Vec::with_capacity(QUESTIONS);
-    for number in 0..QUESTIONS {
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count {
         times.push(connection.ask(&get_request(&path(number)))?);
     }
     times.sort_by(f64::total_cmp);
