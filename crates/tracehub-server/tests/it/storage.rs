@@ -25,7 +25,12 @@ impl SmallDisk {
         let folder = TempDir::new().expect("a temporary folder");
         let server = command(&folder.path().join("tracehub.db"));
         let mut unshare = Command::new("unshare");
-        unshare.args(["--map-root-user", "--mount", "sh", "-c", SETUP, "sh"]);
+        // Root may mount without being mapped, where others may only when they are.
+        let mapped = Command::new("unshare").args(["--map-root-user", "--mount", "true"]).status();
+        if mapped.expect("unshare runs").success() {
+            unshare.arg("--map-root-user");
+        }
+        unshare.args(["--mount", "sh", "-c", SETUP, "sh"]);
         unshare.arg(server.get_program()).args(["--min-free-bytes", min_free_bytes, "--durability", "normal"]);
         unshare.env("FOLDER", folder.path());
         for (name, value) in server.get_envs() {
