@@ -3,11 +3,12 @@
 //! A listener that does not keep up loses its subscription, not entries: it notices, subscribes again and catches up
 //! from the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
+use tracehub_core::EntryRef;
 use tracehub_core::store::EntryId;
 
 use super::frame::{Committed, Frame, FrameBuilder};
@@ -112,22 +113,47 @@ impl Hub {
         Some(Subscription { hub: Arc::clone(self), subject, key, frames, waiting_bytes, since: listeners.newest })
     }
 
-    /// Passes on what was new in a committed group. Never blocks.
+    /// Passes on what was new in a committed group. Nobody is waited for, and events are written while nobody is kept
+    /// waiting for the lock.
     ///
     /// The lock is taken after the commit, and a listener takes it before it reads the store. So an entry is either in
-    /// what the listener reads or in what it is sent, whichever of the two comes first.
+    /// what the listener reads or in what it is sent, whichever of the two comes first. Who comes while events are
+    /// written knows this group as the newest already, and finds it in the store.
     pub(crate) fn publish(&self, group: Committed) {
+        let (chains, filters) = self.interest(&group);
+        let chains = chain_frames(&chains, &group);
+        let wants_some =
+            |filter: &Arc<Filter>| filter.wants_all() || group.new_entries().any(|(_, entry)| filter.wants(&entry));
+        let filters: HashSet<Arc<Filter>> = filters.into_iter().filter(wants_some).collect();
+        // Those of all chains whom nothing concerns are not even woken.
+        let all = if filters.is_empty() { None } else { frame_of_all(group) };
+        if chains.is_empty() && all.is_none() {
+            return;
+        }
         let mut listeners = self.lock();
-        let listeners = &mut *listeners;
-        if let Some(newest) =
-            group.receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev()).find_map(|id| *id)
-        {
+        for (correlation_id, frame) in &chains {
+            if let Some(chain) = listeners.chains.get_mut(correlation_id) {
+                chain.retain(|listener| listener.offer(frame));
+            }
+        }
+        if let Some(frame) = all {
+            listeners.all.retain(|(filter, listener)| !filters.contains(filter) || listener.offer(&frame));
+        }
+    }
+
+    /// Makes a group the newest; gives those of its chains that somebody listens to, and what those of all chains want.
+    fn interest(&self, group: &Committed) -> (HashSet<Arc<str>>, HashSet<Arc<Filter>>) {
+        let mut listeners = self.lock();
+        let mut ids = group.receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev());
+        if let Some(newest) = ids.find_map(|id| *id) {
             listeners.newest = newest;
         }
-        if !listeners.chains.is_empty() {
-            publish_chains(&mut listeners.chains, &group);
+        let filters = listeners.all.iter().map(|(filter, _)| Arc::clone(filter)).collect();
+        if listeners.chains.is_empty() {
+            return (HashSet::new(), filters);
         }
-        publish_all(&mut listeners.all, group);
+        let heard = |entry: &EntryRef<'_>| Some(Arc::clone(listeners.chains.get_key_value(entry.correlation_id)?.0));
+        (group.new_entries().filter_map(|(_, entry)| heard(&entry)).collect(), filters)
     }
 
     /// Ends every subscription and takes no more.
@@ -144,43 +170,27 @@ impl Hub {
     }
 }
 
-fn publish_chains(chains: &mut HashMap<Arc<str>, Vec<Listener>>, group: &Committed) {
-    let mut frames: HashMap<&str, FrameBuilder> = HashMap::new();
+/// For each of the chains, what is new in it.
+fn chain_frames(chains: &HashSet<Arc<str>>, group: &Committed) -> HashMap<Arc<str>, Arc<Frame>> {
+    if chains.is_empty() {
+        return HashMap::new();
+    }
+    let mut frames: HashMap<Arc<str>, FrameBuilder> = HashMap::new();
     for (id, entry) in group.new_entries() {
-        if chains.contains_key(entry.correlation_id) {
-            frames.entry(entry.correlation_id).or_default().push(id, &entry);
+        if let Some(chain) = chains.get(entry.correlation_id) {
+            frames.entry(Arc::clone(chain)).or_default().push(id, &entry);
         }
     }
-    for (correlation_id, builder) in frames {
-        let frame = Arc::new(builder.finish(None));
-        if let Some(chain) = chains.get_mut(correlation_id) {
-            chain.retain(|listener| listener.offer(&frame));
-        }
-    }
+    frames.into_iter().map(|(chain, builder)| (chain, Arc::new(builder.finish(None)))).collect()
 }
 
-/// Passes a group on to those of all chains who want some of it. The others are not even woken.
-fn publish_all(all: &mut Vec<(Arc<Filter>, Listener)>, group: Committed) {
-    let mut wanted_by: HashMap<&Filter, bool> = HashMap::new();
-    let wanted: Vec<bool> = all
-        .iter()
-        .map(|(filter, _)| {
-            let wants_some = || filter.wants_all() || group.new_entries().any(|(_, entry)| filter.wants(&entry));
-            *wanted_by.entry(filter).or_insert_with(wants_some)
-        })
-        .collect();
-    if !wanted.contains(&true) {
-        return;
-    }
+/// Everything that is new, with the entries to filter it by; none if nothing is.
+fn frame_of_all(group: Committed) -> Option<Arc<Frame>> {
     let mut builder = FrameBuilder::default();
     for (id, entry) in group.new_entries() {
         builder.push(id, &entry);
     }
-    if builder.bytes() > 0 {
-        let frame = Arc::new(builder.finish(Some(Arc::new(group))));
-        let mut wanted = wanted.into_iter();
-        all.retain(|(_, listener)| !wanted.next().unwrap_or(true) || listener.offer(&frame));
-    }
+    (builder.bytes() > 0).then(|| Arc::new(builder.finish(Some(Arc::new(group)))))
 }
 
 #[cfg(test)]
