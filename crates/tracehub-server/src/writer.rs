@@ -131,7 +131,7 @@ impl Writer {
                     // A client that has gone away cannot be told; its entries are stored all the same.
                     let _ = reply.send(Ok(answer(receipt)));
                 }
-                self.hub.publish(Committed { batches, receipts });
+                self.hub.publish(&Committed { batches, receipts });
             }
             // What is not a batch's own fault would meet each of them alone as well.
             Err(err @ (StoreError::Full(_) | StoreError::Busy(_))) => refuse(replies, || ApiError::from(&err)),
@@ -152,7 +152,7 @@ impl Writer {
         match self.store.ingest(&batches, now) {
             Ok(receipts) => {
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
-                self.hub.publish(Committed { batches, receipts });
+                self.hub.publish(&Committed { batches, receipts });
             }
             Err(err) => {
                 let _ = reply.send(Err(ApiError::from(&err)));

@@ -4,6 +4,8 @@
 //! bring them to a server, `measure` reads CPU time and memory, `report` prints.
 
 #[cfg(feature = "bench")]
+mod chain;
+#[cfg(feature = "bench")]
 mod connection;
 #[cfg(feature = "bench")]
 mod data;
@@ -29,6 +31,8 @@ mod retention;
 mod soak;
 #[cfg(feature = "bench")]
 mod store;
+#[cfg(feature = "bench")]
+mod stuck;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -62,6 +66,10 @@ enum Phase {
     Retention,
     /// Events to those who listen, while entries come in
     Live,
+    /// Ingest beside listeners that never read
+    Stuck,
+    /// What chains of 100,000 entries mean, found in this process
+    Chain,
     /// The Python original under the same load
     Original,
     /// Ten minutes of a steady load: memory. Only when it is named

@@ -5,7 +5,7 @@ use clap::ValueEnum as _;
 
 use super::measure::{Sample, median};
 use super::report::Report;
-use super::{Options, Phase, ingest, live, original, reads, retention, soak, store};
+use super::{Options, Phase, chain, ingest, live, original, reads, retention, soak, store, stuck};
 use crate::process::Interrupt;
 
 /// A run of the benchmark: how to measure, and what came out so far.
@@ -47,6 +47,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
             Phase::Reads => reads::run(&mut plan)?,
             Phase::Retention => retention::run(&mut plan)?,
             Phase::Live => live::run(&mut plan)?,
+            Phase::Chain => chain::run(&mut plan)?,
+            Phase::Stuck => stuck::run(&mut plan)?,
             Phase::Original => original::run(&mut plan)?,
             Phase::Soak => soak::run(&mut plan)?,
         }

@@ -4,53 +4,35 @@
 //! from the store.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
 use tracehub_core::EntryRef;
 use tracehub_core::store::EntryId;
+use tracehub_core::wire::read::write_entry;
 
-use super::frame::{Committed, Frame, FrameBuilder};
+use super::frame::{Committed, Frame, FrameBuilder, KeptBytes, Piece};
+use super::queue::Queue;
 use super::subject::{Filter, Subject};
 
-/// The frames that may wait for one listener before it has to catch up from the store.
-const MAX_WAITING_FRAMES: usize = 64;
-/// The bytes that may wait for one listener. They are shared with others, so all together keep far less.
-const MAX_WAITING_BYTES: usize = 1 << 20;
+/// The bytes of frames that all listeners together may keep. Beyond it, who is behind catches up from the store.
+const MAX_KEPT_BYTES: usize = 32 << 20;
 
 /// Who listens to what.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     listeners: Mutex<Listeners>,
+    kept_bytes: KeptBytes,
 }
 
 #[derive(Debug, Default)]
 struct Listeners {
-    chains: HashMap<Arc<str>, Vec<Listener>>,
-    /// Those of all chains, with what they want of them.
-    all: Vec<(Arc<Filter>, Listener)>,
+    chains: HashMap<Arc<str>, Vec<Arc<Queue>>>,
+    /// Those of all chains, by what they want of them.
+    all: HashMap<Arc<Filter>, Vec<Arc<Queue>>>,
     /// The newest entry that was published.
     newest: EntryId,
-    next_key: u64,
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Listener {
-    key: u64,
-    frames: mpsc::Sender<Arc<Frame>>,
-    waiting_bytes: Arc<AtomicUsize>,
-}
-
-impl Listener {
-    /// Passes a frame on, unless too much waits already: that ends the subscription after what waits.
-    fn offer(&self, frame: &Arc<Frame>) -> bool {
-        let waiting = self.waiting_bytes.fetch_add(frame.bytes(), Ordering::Relaxed);
-        // One frame always fits, however large: otherwise its listener could never go on.
-        (waiting == 0 || waiting + frame.bytes() <= MAX_WAITING_BYTES)
-            && self.frames.try_send(Arc::clone(frame)).is_ok()
-    }
 }
 
 /// The listening end. Dropping it ends the subscription.
@@ -58,33 +40,33 @@ impl Listener {
 pub(crate) struct Subscription {
     hub: Arc<Hub>,
     subject: Subject,
-    key: u64,
-    frames: mpsc::Receiver<Arc<Frame>>,
-    waiting_bytes: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
     /// The newest entry when it began: what is newer comes by it.
     pub(crate) since: EntryId,
 }
 
 impl Subscription {
-    /// The next frame; none when this listener fell behind, or the hub was closed.
-    pub(crate) async fn next(&mut self) -> Option<Arc<Frame>> {
-        let frame = self.frames.recv().await?;
-        self.waiting_bytes.fetch_sub(frame.bytes(), Ordering::Relaxed);
-        Some(frame)
+    /// The next events; none when this listener fell behind, or the hub was closed.
+    pub(crate) async fn next(&mut self) -> Option<Piece> {
+        self.queue.next().await
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut listeners = self.hub.lock();
-        let Subject::Chain(correlation_id) = &self.subject else {
-            return listeners.all.retain(|(_, listener)| listener.key != self.key);
-        };
-        if let Some(chain) = listeners.chains.get_mut(correlation_id) {
-            chain.retain(|listener| listener.key != self.key);
-            if chain.is_empty() {
-                listeners.chains.remove(correlation_id);
-            }
+        match &self.subject {
+            Subject::Chain(correlation_id) => leave(&mut listeners.chains, correlation_id, &self.queue),
+            Subject::All(filter) => leave(&mut listeners.all, filter, &self.queue),
+        }
+    }
+}
+
+fn leave<S: Hash + Eq>(listeners: &mut HashMap<S, Vec<Arc<Queue>>>, subject: &S, queue: &Arc<Queue>) {
+    if let Some(queues) = listeners.get_mut(subject) {
+        queues.retain(|other| !Arc::ptr_eq(other, queue));
+        if queues.is_empty() {
+            listeners.remove(subject);
         }
     }
 }
@@ -92,25 +74,22 @@ impl Drop for Subscription {
 impl Hub {
     /// A hub of a store whose newest entry is this.
     pub(crate) fn new(newest: EntryId) -> Self {
-        Self { listeners: Mutex::new(Listeners { newest, ..Listeners::default() }) }
+        Self { listeners: Mutex::new(Listeners { newest, ..Listeners::default() }), kept_bytes: KeptBytes::default() }
     }
 
     /// Listens from now on; none when the hub was closed.
     pub(crate) fn subscribe(self: &Arc<Self>, subject: Subject) -> Option<Subscription> {
-        let (sender, frames) = mpsc::channel(MAX_WAITING_FRAMES);
-        let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let queue = Arc::new(Queue::default());
         let mut listeners = self.lock();
         if listeners.closed {
             return None;
         }
-        let key = listeners.next_key;
-        listeners.next_key += 1;
-        let listener = Listener { key, frames: sender, waiting_bytes: Arc::clone(&waiting_bytes) };
-        match &subject {
-            Subject::Chain(id) => listeners.chains.entry(Arc::clone(id)).or_default().push(listener),
-            Subject::All(filter) => listeners.all.push((Arc::clone(filter), listener)),
-        }
-        Some(Subscription { hub: Arc::clone(self), subject, key, frames, waiting_bytes, since: listeners.newest })
+        let queues = match &subject {
+            Subject::Chain(id) => listeners.chains.entry(Arc::clone(id)).or_default(),
+            Subject::All(filter) => listeners.all.entry(Arc::clone(filter)).or_default(),
+        };
+        queues.push(Arc::clone(&queue));
+        Some(Subscription { hub: Arc::clone(self), subject, queue, since: listeners.newest })
     }
 
     /// Passes on what was new in a committed group. Nobody is waited for, and events are written while nobody is kept
@@ -119,49 +98,46 @@ impl Hub {
     /// The lock is taken after the commit, and a listener takes it before it reads the store. So an entry is either in
     /// what the listener reads or in what it is sent, whichever of the two comes first. Who comes while events are
     /// written knows this group as the newest already, and finds it in the store.
-    pub(crate) fn publish(&self, group: Committed) {
-        let (chains, filters) = self.interest(&group);
-        let chains = chain_frames(&chains, &group);
-        let wants_some =
-            |filter: &Arc<Filter>| filter.wants_all() || group.new_entries().any(|(_, entry)| filter.wants(&entry));
-        let filters: HashSet<Arc<Filter>> = filters.into_iter().filter(wants_some).collect();
-        // Those of all chains whom nothing concerns are not even woken.
-        let all = if filters.is_empty() { None } else { frame_of_all(group) };
-        if chains.is_empty() && all.is_none() {
+    pub(crate) fn publish(&self, group: &Committed) {
+        let interest = self.interest(group);
+        if interest.chains.is_empty() && interest.filters.is_empty() {
             return;
         }
+        let frames = Frames::of(&interest, group, &self.kept_bytes);
         let mut listeners = self.lock();
-        for (correlation_id, frame) in &chains {
-            if let Some(chain) = listeners.chains.get_mut(correlation_id) {
-                chain.retain(|listener| listener.offer(frame));
-            }
+        if self.kept_bytes.get() > MAX_KEPT_BYTES {
+            listeners.cut_off_who_is_behind();
         }
-        if let Some(frame) = all {
-            listeners.all.retain(|(filter, listener)| !filters.contains(filter) || listener.offer(&frame));
+        for (correlation_id, frame) in frames.chains {
+            offer(&mut listeners.chains, &correlation_id, frame);
+        }
+        for (filter, frame) in frames.all {
+            offer(&mut listeners.all, &filter, frame);
         }
     }
 
     /// Makes a group the newest; gives those of its chains that somebody listens to, and what those of all chains want.
-    fn interest(&self, group: &Committed) -> (HashSet<Arc<str>>, HashSet<Arc<Filter>>) {
+    fn interest(&self, group: &Committed) -> Interest {
         let mut listeners = self.lock();
         let mut ids = group.receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev());
         if let Some(newest) = ids.find_map(|id| *id) {
             listeners.newest = newest;
         }
-        let filters = listeners.all.iter().map(|(filter, _)| Arc::clone(filter)).collect();
+        let filters = listeners.all.keys().cloned().collect();
         if listeners.chains.is_empty() {
-            return (HashSet::new(), filters);
+            return Interest { chains: HashSet::new(), filters };
         }
         let heard = |entry: &EntryRef<'_>| Some(Arc::clone(listeners.chains.get_key_value(entry.correlation_id)?.0));
-        (group.new_entries().filter_map(|(_, entry)| heard(&entry)).collect(), filters)
+        Interest { chains: group.new_entries().filter_map(|(_, entry)| heard(&entry)).collect(), filters }
     }
 
-    /// Ends every subscription and takes no more.
+    /// Ends every subscription after what waits for it, and takes no more.
     pub(crate) fn close(&self) {
         let mut listeners = self.lock();
         listeners.closed = true;
-        listeners.chains.clear();
-        listeners.all.clear();
+        let chains = std::mem::take(&mut listeners.chains);
+        let all = std::mem::take(&mut listeners.all);
+        chains.values().chain(all.values()).flatten().for_each(|queue| queue.end());
     }
 
     fn lock(&self) -> MutexGuard<'_, Listeners> {
@@ -170,27 +146,73 @@ impl Hub {
     }
 }
 
-/// For each of the chains, what is new in it.
-fn chain_frames(chains: &HashSet<Arc<str>>, group: &Committed) -> HashMap<Arc<str>, Arc<Frame>> {
-    if chains.is_empty() {
-        return HashMap::new();
+impl Listeners {
+    /// Who has not fetched what came before catches up from the store. What waits for them is given back.
+    fn cut_off_who_is_behind(&mut self) {
+        let keeps_up = |queues: &mut Vec<Arc<Queue>>| {
+            queues.retain(|queue| !queue.cut_off_if_behind());
+            !queues.is_empty()
+        };
+        self.chains.retain(|_, queues| keeps_up(queues));
+        self.all.retain(|_, queues| keeps_up(queues));
     }
-    let mut frames: HashMap<Arc<str>, FrameBuilder> = HashMap::new();
-    for (id, entry) in group.new_entries() {
-        if let Some(chain) = chains.get(entry.correlation_id) {
-            frames.entry(Arc::clone(chain)).or_default().push(id, &entry);
-        }
-    }
-    frames.into_iter().map(|(chain, builder)| (chain, Arc::new(builder.finish(None)))).collect()
 }
 
-/// Everything that is new, with the entries to filter it by; none if nothing is.
-fn frame_of_all(group: Committed) -> Option<Arc<Frame>> {
-    let mut builder = FrameBuilder::default();
-    for (id, entry) in group.new_entries() {
-        builder.push(id, &entry);
+/// Offers a frame to those who listen to its subject. Who has no room for it is no listener any more.
+fn offer<S: Hash + Eq>(listeners: &mut HashMap<S, Vec<Arc<Queue>>>, subject: &S, frame: Frame) {
+    let Some(queues) = listeners.get_mut(subject) else { return };
+    let frame = Arc::new(frame);
+    queues.retain(|queue| queue.offer(&frame));
+    if queues.is_empty() {
+        listeners.remove(subject);
     }
-    (builder.bytes() > 0).then(|| Arc::new(builder.finish(Some(Arc::new(group)))))
+}
+
+/// What of a group somebody wants.
+struct Interest {
+    chains: HashSet<Arc<str>>,
+    filters: Vec<Arc<Filter>>,
+}
+
+/// A group's events, for each subject that somebody listens to.
+struct Frames {
+    chains: Vec<(Arc<str>, Frame)>,
+    all: Vec<(Arc<Filter>, Frame)>,
+}
+
+impl Frames {
+    /// Each entry is written once, however many want it. A subject that nothing concerns has no frame, so that its
+    /// listeners are not even woken.
+    fn of(interest: &Interest, group: &Committed, kept_bytes: &KeptBytes) -> Self {
+        let mut chains: HashMap<&Arc<str>, FrameBuilder> = HashMap::new();
+        let mut all: Vec<FrameBuilder> = interest.filters.iter().map(|_| FrameBuilder::default()).collect();
+        let mut json = Vec::new();
+        for (id, entry) in group.new_entries() {
+            json.clear();
+            let mut pass_on = |builder: &mut FrameBuilder| {
+                if json.is_empty() {
+                    write_entry(&mut json, &entry);
+                }
+                builder.push_json(id, &json);
+            };
+            if let Some(chain) = interest.chains.get(entry.correlation_id) {
+                pass_on(chains.entry(chain).or_default());
+            }
+            for (filter, builder) in interest.filters.iter().zip(&mut all) {
+                if filter.wants(&entry) {
+                    pass_on(builder);
+                }
+            }
+        }
+        let all = interest.filters.iter().zip(all).filter(|(_, builder)| builder.bytes() > 0);
+        Self {
+            chains: chains
+                .into_iter()
+                .map(|(chain, builder)| (Arc::clone(chain), builder.finish(kept_bytes)))
+                .collect(),
+            all: all.map(|(filter, builder)| (Arc::clone(filter), builder.finish(kept_bytes))).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -224,37 +246,49 @@ mod tests {
         let mut all_chains = hub.subscribe(all()).unwrap();
         let prefix = Filter { prefix: Some("c3".to_owned()), ..Filter::default() };
         let mut some = hub.subscribe(Subject::All(Arc::new(prefix))).unwrap();
-        hub.publish(commit("c1", 7));
-        hub.publish(commit("c3", 8));
+        hub.publish(&commit("c1", 7));
+        hub.publish(&commit("c3", 8));
         assert_eq!(hub.subscribe(all()).unwrap().since, EntryId(8));
         hub.close();
-        assert_eq!(wanted.next().await.unwrap().last(), Some(EntryId(7)));
+        assert_eq!(wanted.next().await.unwrap().last(), EntryId(7));
         assert!(wanted.next().await.is_none());
         assert!(other.next().await.is_none());
-        assert_eq!(all_chains.next().await.unwrap().last(), Some(EntryId(7)));
-        let frame = all_chains.next().await.unwrap();
-        assert!(frame.wanted(EntryId(7), |entry| entry.correlation_id == "c3").starts_with(b"id: 8\ndata: {"));
-        assert!(frame.wanted(EntryId(8), |_| true).is_empty());
-        assert!(frame.wanted(EntryId(7), |_| false).is_empty());
-        assert_eq!(some.next().await.unwrap().last(), Some(EntryId(8)), "it was not woken by the other");
+        assert_eq!(all_chains.next().await.unwrap().last(), EntryId(7));
+        let piece = all_chains.next().await.unwrap();
+        assert!(piece.after(EntryId(7)).starts_with(b"id: 8\ndata: {"));
+        assert!(piece.after(EntryId(8)).is_empty());
+        assert_eq!(some.next().await.unwrap().last(), EntryId(8), "it was not woken by the other");
         assert!(hub.subscribe(chain("c1")).is_none());
     }
 
+    /// A group of one entry of some bytes.
+    fn large(id: i64, bytes: usize) -> Committed {
+        let group = commit(&"c".repeat(200), id);
+        let text = "x".repeat(bytes);
+        let body = format!(
+            r#"{{"source_id":"MA","correlation_id":"c1","timestamp":1,"suffix":"s","direction":"->","operation":"o","endpoint":"e","raw_line":"{text}"}}"#
+        );
+        Committed { batches: vec![IngestBatch::parse_single(body.into_bytes()).unwrap()], ..group }
+    }
+
     #[tokio::test]
-    async fn a_slow_listener_loses_its_subscription_after_what_it_holds() {
+    async fn when_too_much_is_kept_who_is_behind_is_cut_off() {
+        const BYTES: usize = 1_000_000;
         let hub = Arc::new(Hub::default());
-        for subject in [chain("c1"), all()] {
-            let mut slow = hub.subscribe(subject).unwrap();
-            for id in 1..=100 {
-                hub.publish(commit("c1", id));
-            }
-            let mut held = 0;
-            while slow.next().await.is_some() {
-                held += 1;
-            }
-            assert_eq!(held, MAX_WAITING_FRAMES);
+        let mut keeps_up = hub.subscribe(all()).unwrap();
+        let stuck: Vec<Subscription> = (0..10).map(|_| hub.subscribe(all()).unwrap()).collect();
+        let mut stuck_in_chain = hub.subscribe(chain("c1")).unwrap();
+        for id in 1..=100 {
+            hub.publish(&large(id, BYTES));
+            assert_eq!(keeps_up.next().await.unwrap().last(), EntryId(id));
+            assert!(hub.kept_bytes.get() <= MAX_KEPT_BYTES + 2 * BYTES);
         }
-        assert!(hub.subscribe(chain("c1")).is_some());
+        assert_eq!(hub.lock().all.values().map(Vec::len).sum::<usize>(), 1);
+        assert!(hub.lock().chains.is_empty(), "nobody pays for events that nobody gets");
+        while stuck_in_chain.next().await.is_some() {}
+        drop(stuck);
+        keeps_up.queue.cut_off_if_behind();
+        assert_eq!(hub.kept_bytes.get(), 0);
     }
 
     #[test]
@@ -264,7 +298,7 @@ mod tests {
         let second = hub.subscribe(chain("c1")).unwrap();
         let third = hub.subscribe(all()).unwrap();
         drop(first);
-        assert_eq!(hub.lock().chains["c1"].len(), 1);
+        assert_eq!(hub.lock().chains.values().map(Vec::len).sum::<usize>(), 1);
         drop((second, third));
         assert!(hub.lock().chains.is_empty() && hub.lock().all.is_empty());
     }

@@ -21,9 +21,7 @@ use crate::state::State;
 
 /// Entries read from the store at once, and bytes after which that ends early: what one listener holds in memory.
 const ENTRIES_PER_READ: usize = 256;
-const BYTES_PER_READ: usize = 256 << 10;
-/// Bytes handed over at once. They are copied for the connection, and what a stuck one takes is lost to all others.
-const PIECE_BYTES: usize = 16 << 10;
+const BYTES_PER_READ: usize = 64 << 10;
 /// Entries of a chain between two looks at how many bytes there are.
 const ENTRIES_PER_LOOK_AT_BYTES: usize = 16;
 /// Entries of all chains looked at in one read, wanted or not.
@@ -131,14 +129,10 @@ impl Listener {
         }
         let patience = self.keepalive.min(self.deadline.saturating_duration_since(Instant::now()));
         match timeout(patience, subscription.next()).await {
-            Ok(Some(frame)) => {
-                let after = self.cursor.unwrap_or(EntryId::ZERO);
-                let bytes = match &self.subject {
-                    Subject::All(filter) if !filter.wants_all() => frame.wanted(after, |entry| filter.wants(entry)),
-                    Subject::Chain(_) | Subject::All(_) => frame.after(after),
-                };
-                self.cursor = self.cursor.max(frame.last());
-                self.make_ready(bytes);
+            Ok(Some(piece)) => {
+                let text = piece.after(self.cursor.unwrap_or(EntryId::ZERO));
+                self.cursor = self.cursor.max(Some(piece.last()));
+                self.make_ready([text]);
             }
             Ok(None) => self.subscription = None,
             // At the end of its time too, as the original does.
@@ -177,14 +171,14 @@ impl Listener {
                         }
                         builder.bytes() < BYTES_PER_READ
                     })?;
-                    Ok((Bytes::from(builder), last))
+                    Ok((builder.into_texts(), last))
                 });
-                let (bytes, last) = read.await?;
+                let (texts, last) = read.await?;
                 match last {
                     Some(last) => self.cursor = Some(last),
                     None => self.missed = Missed::Nothing,
                 }
-                self.make_ready(bytes);
+                self.make_ready(texts);
             }
         }
         Ok(())
@@ -207,20 +201,23 @@ impl Listener {
                 store.entries(&correlation_id, few, &mut |id, entry| builder.push(id, entry))?;
                 last = few.last().copied();
             }
-            Ok((Bytes::from(builder), last))
+            Ok((builder.into_texts(), last))
         });
-        let (bytes, last) = read.await?;
+        let (texts, last) = read.await?;
         while missed.front().is_some_and(|id| Some(*id) <= last) {
             missed.pop_front();
         }
         self.cursor = self.cursor.max(last);
-        self.make_ready(bytes);
+        self.make_ready(texts);
         Ok(())
     }
 
-    fn make_ready(&mut self, mut bytes: Bytes) {
-        while !bytes.is_empty() {
-            self.ready.push_back(bytes.split_to(bytes.len().min(PIECE_BYTES)));
+    /// What is handed over at once is copied for the connection: little, so that a stuck one keeps little.
+    fn make_ready(&mut self, texts: impl IntoIterator<Item = Bytes>) {
+        for mut text in texts {
+            while !text.is_empty() {
+                self.ready.push_back(text.split_to(text.len().min(frame::PIECE_BYTES)));
+            }
         }
     }
 

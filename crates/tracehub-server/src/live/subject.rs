@@ -27,9 +27,4 @@ impl Filter {
         self.place.matches(entry)
             && self.prefix.as_deref().is_none_or(|prefix| entry.correlation_id.starts_with(prefix))
     }
-
-    /// Whether nothing is given.
-    pub(crate) fn wants_all(&self) -> bool {
-        self.place.is_empty() && self.prefix.is_none()
-    }
 }
