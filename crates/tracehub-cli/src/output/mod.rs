@@ -5,6 +5,7 @@ mod format;
 mod json;
 mod style;
 mod table;
+mod time_spent;
 mod tree;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};

@@ -9,7 +9,7 @@ use tracehub_core::chain::{CallStatus, Chain, ClockOffset, correct_clocks};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::escape::harmless;
-use super::{format, style};
+use super::{format, style, time_spent};
 
 /// Calls further in are drawn at this depth: lines must not grow with what strangers send.
 const MAX_DRAWN_DEPTH: usize = 40;
@@ -35,6 +35,8 @@ struct Line {
     label: String,
     result: String,
     result_style: anstyle::Style,
+    /// What a call spent itself, where calls inside it took some of its time.
+    self_time: String,
 }
 
 pub(crate) fn chain(out: &mut impl Write, answer: &ChainAnswer, zone: &TimeZone) -> io::Result<()> {
@@ -55,9 +57,12 @@ pub(crate) fn chain(out: &mut impl Write, answer: &ChainAnswer, zone: &TimeZone)
             let result = style::paint(line.result_style, &format!("{:>results$}", line.result));
             write!(out, "{padding}  {result}")?;
         }
+        if !line.self_time.is_empty() {
+            write!(out, "  {}", style::paint(style::FAINT, &format!("self {}", line.self_time)))?;
+        }
         writeln!(out)?;
     }
-    Ok(())
+    time_spent::summary(out, &chain)
 }
 
 fn heading(out: &mut impl Write, answer: &ChainAnswer, chain: &Chain<'_>, zone: &TimeZone) -> io::Result<()> {
@@ -92,6 +97,7 @@ fn clocks(out: &mut impl Write, offsets: &[ClockOffset<'_>]) -> io::Result<()> {
 
 fn lines(chain: &Chain<'_>) -> Vec<Line> {
     let start = chain.span().map_or(0.0, |(first, _)| first);
+    let self_times = chain.self_times();
     let mut lines = Vec::new();
     // For each depth, whether more siblings follow below: then a line goes on down there.
     let mut open: Vec<bool> = Vec::new();
@@ -103,7 +109,8 @@ fn lines(chain: &Chain<'_>) -> Vec<Line> {
         open.push(!node.last);
         match node.what {
             What::Call(call) => {
-                lines.push(call_line(chain, call, &prefix, start));
+                let self_time = self_times[call].filter(|_| !chain.calls[call].children.is_empty());
+                lines.push(call_line(chain, call, &prefix, start, self_time));
                 let call = &chain.calls[call];
                 stack(&mut waiting, siblings(chain, &call.children, &call.marks), node.depth + 1);
             }
@@ -143,7 +150,7 @@ fn prefix(open: &[bool], node: &Node) -> String {
     prefix
 }
 
-fn call_line(chain: &Chain<'_>, call: usize, prefix: &str, start: f64) -> Line {
+fn call_line(chain: &Chain<'_>, call: usize, prefix: &str, start: f64, self_time: Option<f64>) -> Line {
     let entry = chain.described_by(call);
     let what = format!("{} {}", harmless(entry.operation), harmless(entry.endpoint));
     let (result, result_style) = match (chain.calls[call].status(), chain.duration(call)) {
@@ -151,22 +158,17 @@ fn call_line(chain: &Chain<'_>, call: usize, prefix: &str, start: f64) -> Line {
         (CallStatus::Orphan, _) => ("no enter".to_owned(), style::BAD),
         _ => ("unfinished".to_owned(), style::BAD),
     };
-    line(entry, prefix, &what, start, result, result_style)
+    let self_time = self_time.map(format::duration).unwrap_or_default();
+    Line { result, result_style, self_time, ..line(entry, prefix, &what, start) }
 }
 
 fn mark_line(entry: &EntryRef<'_>, prefix: &str, start: f64) -> Line {
     let what = format!("· {} {} {}", harmless(entry.direction), harmless(entry.operation), harmless(entry.endpoint));
-    line(entry, prefix, &what, start, String::new(), style::FAINT)
+    line(entry, prefix, &what, start)
 }
 
-fn line(
-    entry: &EntryRef<'_>,
-    prefix: &str,
-    what: &str,
-    start: f64,
-    result: String,
-    result_style: anstyle::Style,
-) -> Line {
+/// A line without a result.
+fn line(entry: &EntryRef<'_>, prefix: &str, what: &str, start: f64) -> Line {
     let source = harmless(entry.source_id);
     let host = format!("@{}", harmless(entry.hostname));
     Line {
@@ -177,8 +179,9 @@ fn line(
             style::paint(style::of_source(entry.source_id), &source),
             style::paint(style::FAINT, &host)
         ),
-        result,
-        result_style,
+        result: String::new(),
+        result_style: anstyle::Style::new(),
+        self_time: String::new(),
     }
 }
 
@@ -239,11 +242,14 @@ mod tests {
             "order-42  incomplete  7 entries, 1 call unfinished, 1 call without enter\n\
              2024-02-01 16:00:00.000  1.51 s\n\
              \n\
-             \u{20}  +0 ms  MA@web REST /orders                          1.51 s\n\
+             \u{20}  +0 ms  MA@web REST /orders                          1.51 s  self 2.50 ms\n\
              +2.00 ms  ├─ WK@web REST /reserve                       10 ms\n\
              +3.00 ms  │  └─ WK@web · cache-miss REST /reserve\n\
              \u{20} +13 ms  └─ WK@web REST /invoice                  unfinished\n\
-             \u{20} +20 ms     └─ WK@web REST /gone                    no enter\n"
+             \u{20} +20 ms     └─ WK@web REST /gone                    no enter\n\
+             \n\
+             longest gap  1.49 s, after WK <- REST /gone (+20 ms), before MA <- REST /orders (+1.51 s)\n\
+             self time    WK 10 ms, MA 2.50 ms; of unfinished calls unknown\n"
         );
     }
 
@@ -262,8 +268,11 @@ mod tests {
              \n\
              the clock of db is ahead: its entries are drawn 4.98 s earlier\n\
              \n\
-             \u{20}+0 ms  MA@web REST /orders    100 ms\n\
-             +20 ms  └─ WK@db REST /orders   60 ms\n"
+             \u{20}+0 ms  MA@web REST /orders    100 ms  self 40 ms\n\
+             +20 ms  └─ WK@db REST /orders   60 ms\n\
+             \n\
+             longest gap  60 ms, after WK -> REST /orders (+20 ms), before WK <- REST /orders (+80 ms)\n\
+             self time    WK 60 ms, MA 40 ms\n"
         );
     }
 

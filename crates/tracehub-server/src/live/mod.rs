@@ -8,3 +8,6 @@ pub(crate) mod hub;
 mod queue;
 pub(crate) mod stream;
 pub(crate) mod subject;
+
+#[cfg(test)]
+mod tests;
