@@ -15,8 +15,11 @@ const CORRELATION_ID: &str = "a-large-chain";
 /// An entry's suffix, timestamp and direction.
 type Checkpoint = (String, f64, &'static str);
 
+/// Makes a chain of one shape.
+type Shape = fn() -> Vec<Checkpoint>;
+
 pub(super) fn run(plan: &mut Plan) -> Result<()> {
-    let shapes: [(&str, fn() -> Vec<Checkpoint>); 4] = [
+    let shapes: [(&str, Shape); 4] = [
         ("one call inside the other", nested),
         ("one call after the other", consecutive),
         ("1,000 calls at a time", overlapping),

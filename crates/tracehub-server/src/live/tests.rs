@@ -63,7 +63,7 @@ impl Fixture {
     }
 
     fn stream(&self, subject: Subject, after: EntryId, timeout: Duration) -> Pin<Box<dyn Stream<Item = Bytes>>> {
-        let course = Course { after: Some(after), timeout, keepalive: Duration::from_secs(60) };
+        let course = Course { after: Some(after), timeout, keepalive: Duration::from_mins(1) };
         let admitted = self.state.streams.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         Box::pin(events(&self.state, subject, course, admitted).map(Result::unwrap_or_default))
     }
@@ -133,7 +133,7 @@ impl Follower {
 
     fn reconnect(&mut self, fixture: &Fixture) {
         let last = EntryId(self.seen.last().copied().unwrap_or(0));
-        self.stream = fixture.stream(self.subject.clone(), last, Duration::from_secs(60));
+        self.stream = fixture.stream(self.subject.clone(), last, Duration::from_mins(1));
     }
 }
 
@@ -143,7 +143,7 @@ async fn follow(happened: Vec<Event>) -> Result<(), TestCaseError> {
     let subjects = [Subject::Chain("c0".into()), Subject::All(Arc::default()), Subject::All(Arc::new(prefix))];
     let wanted: [fn(u8) -> bool; LISTENERS] = [|chain| chain == 0, |_| true, |chain| chain == 1];
     let mut followers = subjects.map(|subject| Follower {
-        stream: fixture.stream(subject.clone(), EntryId::ZERO, Duration::from_secs(60)),
+        stream: fixture.stream(subject.clone(), EntryId::ZERO, Duration::from_mins(1)),
         subject,
         seen: Vec::new(),
     });
