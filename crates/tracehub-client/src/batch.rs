@@ -4,8 +4,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tracehub_core::TraceEntry;
-use tracehub_core::wire::read::write_entry;
 
 /// How many entries a batch may grow to when more wait than the trigger asks for.
 pub(crate) const MAX_GROWN_ENTRIES: usize = 500;
@@ -78,14 +76,25 @@ struct Slot {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, entry: &TraceEntry, cost: usize) {
-        write_entry(&mut self.json, &entry.as_ref());
+    /// Adds an entry that `write` appends as a JSON object; `cost` is what the queue charges for it.
+    pub(crate) fn push(&mut self, cost: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.json);
         self.json.push(b',');
         self.slots.push(Slot { end: self.json.len(), cost });
     }
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// The entries' JSON objects.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| &self.json[self.start(index)..self.slots[index].end - 1])
+    }
+
+    /// Bytes of JSON.
+    pub(crate) fn bytes(&self) -> usize {
+        self.json.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -130,7 +139,9 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tracehub_core::TraceEntry;
     use tracehub_core::wire::ingest::IngestBatch;
+    use tracehub_core::wire::read::write_entry;
 
     use super::*;
 
@@ -143,7 +154,7 @@ mod tests {
     fn batch(sizes: &[usize]) -> Batch {
         let mut batch = Batch::default();
         for (number, size) in sizes.iter().enumerate() {
-            batch.push(&entry(number, *size), *size);
+            batch.push(*size, |json| write_entry(json, &entry(number, *size).as_ref()));
         }
         batch
     }

@@ -3,11 +3,15 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracehub_core::redact::Redactor;
+
 use crate::client::TraceHubClient;
+use crate::complaint::{Complaint, ErrorHook};
 use crate::error::BuildError;
 use crate::guard::Handle;
 use crate::http::{BaseUrl, Secret};
@@ -15,6 +19,8 @@ use crate::worker::{self, Shared};
 
 const URL_VARIABLE: &str = "TRACEHUB_URL";
 const SECRET_VARIABLE: &str = "TRACEHUB_SECRET";
+const SPOOL_VARIABLE: &str = "TRACEHUB_SPOOL_DIR";
+const CHECKPOINT_VARIABLE: &str = "CHECKPOINT_TRACING";
 
 /// A setting's names, its range, and the range in words.
 struct Knob<T> {
@@ -66,6 +72,14 @@ const MAX_BYTES: Knob<usize> = Knob {
     least: 1 << 10,
     most: 1 << 30,
     expected: "a number of bytes from 1024 to 1073741824",
+};
+
+const SPOOL_MAX_BYTES: Knob<u64> = Knob {
+    setting: "spool_max_bytes",
+    variable: "",
+    least: 64 << 10,
+    most: 1 << 40,
+    expected: "a number of bytes from 65536 to 1099511627776",
 };
 
 impl<T: PartialOrd + Display + Copy> Knob<T> {
@@ -129,6 +143,17 @@ fn text_variable(variable: &'static str, expected: &str, lookup: &Lookup<'_>) ->
     }
 }
 
+/// A variable that says yes or no.
+fn switch(variable: &'static str, lookup: &Lookup<'_>) -> Result<Option<bool>, BuildError> {
+    let expected = "1, true, yes, on, 0, false, no or off";
+    let Some(text) = text_variable(variable, expected, lookup)? else { return Ok(None) };
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(Some(true)),
+        "0" | "false" | "no" | "off" => Ok(Some(false)),
+        _ => Err(BuildError::InvalidVariable { variable, value: Some(text), expected: expected.to_owned() }),
+    }
+}
+
 /// What the worker needs to know, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -138,6 +163,16 @@ pub(crate) struct Settings {
     pub(crate) flush_interval: Duration,
     pub(crate) timeout: Duration,
     pub(crate) retry_count: u32,
+    pub(crate) redactor: Redactor,
+    pub(crate) on_error: Option<ErrorHook>,
+    pub(crate) spool: Option<SpoolSettings>,
+}
+
+/// Where entries wait on disk, and how many bytes of them.
+#[derive(Debug, Clone)]
+pub(crate) struct SpoolSettings {
+    pub(crate) folder: PathBuf,
+    pub(crate) max_bytes: u64,
 }
 
 /// Collects the settings of a [`TraceHubClient`]; [`build`](Self::build) checks them and starts the worker.
@@ -164,6 +199,11 @@ pub struct TraceHubClientBuilder {
     queue_capacity: usize,
     max_bytes: usize,
     drop_deadline: Duration,
+    takes_checkpoints: bool,
+    redactor: Redactor,
+    on_error: Option<ErrorHook>,
+    spool_dir: Option<PathBuf>,
+    spool_max_bytes: u64,
 }
 
 impl TraceHubClientBuilder {
@@ -179,12 +219,18 @@ impl TraceHubClientBuilder {
             max_bytes: 16 << 20,
             // What the original allowed its last flush.
             drop_deadline: Duration::from_secs(5),
+            takes_checkpoints: true,
+            redactor: Redactor::default(),
+            on_error: None,
+            spool_dir: None,
+            spool_max_bytes: 256 << 20,
         }
     }
 
     /// Starts from the environment; what is set afterwards in code wins. Variables that are not set, or are empty,
     /// leave the default: `TRACEHUB_URL` (none: disabled), `TRACEHUB_BATCH_SIZE`, `TRACEHUB_FLUSH_INTERVAL` and
-    /// `TRACEHUB_TIMEOUT` (seconds, with a fraction if need be), `TRACEHUB_RETRY_COUNT`, `TRACEHUB_SECRET`.
+    /// `TRACEHUB_TIMEOUT` (seconds, with a fraction if need be), `TRACEHUB_RETRY_COUNT`, `TRACEHUB_SECRET`,
+    /// `TRACEHUB_SPOOL_DIR`, and `CHECKPOINT_TRACING` (`0` switches [checkpoints](Self::checkpoints) off).
     ///
     /// # Errors
     /// [`BuildError::InvalidVariable`] names the variable, its value (but not the secret's) and what was expected.
@@ -220,6 +266,8 @@ impl TraceHubClientBuilder {
             flush_interval: FLUSH_INTERVAL.read(lookup)?.map_or(defaults.flush_interval, |it| it.0),
             timeout: TIMEOUT.read(lookup)?.map_or(defaults.timeout, |it| it.0),
             retry_count: RETRY_COUNT.read(lookup)?.unwrap_or(defaults.retry_count),
+            takes_checkpoints: switch(CHECKPOINT_VARIABLE, lookup)?.unwrap_or(defaults.takes_checkpoints),
+            spool_dir: lookup(SPOOL_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from),
             ..defaults
         })
     }
@@ -283,6 +331,46 @@ impl TraceHubClientBuilder {
         self
     }
 
+    /// Sets whether [checkpoint loggers](crate::CheckpointLogger) log; default true. Switched off, a checkpoint costs a
+    /// nanosecond. Entries that are sent by hand still go.
+    pub fn checkpoints(mut self, on: bool) -> Self {
+        self.takes_checkpoints = on;
+        self
+    }
+
+    /// Masks the values of these keys too, in the data of every entry, before it leaves the process. A key counts if it
+    /// ends with one of them, whatever its case, `_` and `-`. The [keys that are masked anyway] name passwords, tokens
+    /// and the like.
+    ///
+    /// [keys that are masked anyway]: tracehub_core::redact::DEFAULT_KEYS
+    pub fn redact<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        keys.into_iter().for_each(|key| self.redactor.add(key.as_ref()));
+        self
+    }
+
+    /// Calls `hook` whenever entries are delayed, dropped or refused, on the client's own thread. It should be quick:
+    /// meanwhile nothing is sent. A panic in it is caught.
+    pub fn on_error(mut self, hook: impl Fn(&Complaint) + Send + Sync + 'static) -> Self {
+        self.on_error = Some(ErrorHook::new(hook));
+        self
+    }
+
+    /// Keeps entries in this folder until the server has them; default none. Each is on disk within some 20 ms, so that
+    /// it survives an outage of the server, and an end of this process that leaves no time, `kill -9` included. (A power
+    /// cut may take the last seconds: nothing is synced.) Processes may share a folder; the next one that starts sends
+    /// what an ended one has left. With a spool, retries have no end.
+    pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool_dir = Some(folder.into());
+        self
+    }
+
+    /// Sets how many bytes the spool may take: 64 KiB to 1 TiB, default 256 MiB. Beyond it the oldest entries are
+    /// dropped and counted.
+    pub fn spool_max_bytes(mut self, bytes: u64) -> Self {
+        self.spool_max_bytes = bytes;
+        self
+    }
+
     /// Checks the settings and starts the worker thread. With an empty URL, gives a disabled client: no thread, and
     /// every call returns at once.
     ///
@@ -295,6 +383,7 @@ impl TraceHubClientBuilder {
         RETRY_COUNT.check(self.retry_count)?;
         QUEUE_CAPACITY.check(self.queue_capacity)?;
         MAX_BYTES.check(self.max_bytes)?;
+        SPOOL_MAX_BYTES.check(self.spool_max_bytes)?;
         if self.secret.as_ref().is_some_and(|secret| secret.header().is_none()) {
             return Err(BuildError::InvalidSecret);
         }
@@ -311,9 +400,13 @@ impl TraceHubClientBuilder {
             flush_interval: self.flush_interval,
             timeout: self.timeout,
             retry_count: self.retry_count,
+            redactor: self.redactor,
+            on_error: self.on_error,
+            spool: self.spool_dir.map(|folder| SpoolSettings { folder, max_bytes: self.spool_max_bytes }),
         };
         worker::start(&settings, Arc::clone(&shared)).map_err(|source| BuildError::Worker { source })?;
-        Ok(TraceHubClient::with_worker(Handle::new(shared, settings.url, self.drop_deadline)))
+        let handle = Handle::new(shared, settings.url, self.takes_checkpoints, self.drop_deadline);
+        Ok(TraceHubClient::with_worker(handle))
     }
 }
 
@@ -337,8 +430,12 @@ mod tests {
             ("TRACEHUB_TIMEOUT", "2.5"),
             ("TRACEHUB_RETRY_COUNT", "0"),
             ("TRACEHUB_SECRET", "hunter2"),
+            ("TRACEHUB_SPOOL_DIR", "/var/spool/shop"),
+            ("CHECKPOINT_TRACING", "off"),
         ])
         .unwrap();
+        assert_eq!(builder.spool_dir.as_deref(), Some(std::path::Path::new("/var/spool/shop")));
+        assert!(!builder.takes_checkpoints);
         assert_eq!(builder.url, "http://hub:8099/");
         assert_eq!(builder.batch_size, 25);
         assert_eq!(builder.flush_interval, Duration::from_millis(250));
@@ -384,6 +481,11 @@ mod tests {
             ("TRACEHUB_TIMEOUT", "0", "TRACEHUB_TIMEOUT must be a number of seconds from 0.001 to 3600, is \"0\""),
             ("TRACEHUB_RETRY_COUNT", "-1", "TRACEHUB_RETRY_COUNT must be a whole number from 0 to 1000, is \"-1\""),
             ("TRACEHUB_SECRET", "two\nlines", "TRACEHUB_SECRET must be text that an HTTP header can carry"),
+            (
+                "CHECKPOINT_TRACING",
+                "maybe",
+                "CHECKPOINT_TRACING must be 1, true, yes, on, 0, false, no or off, is \"maybe\"",
+            ),
         ];
         for (variable, value, expected) in cases {
             assert_eq!(from(&[(variable, value)]).unwrap_err().to_string(), expected);
@@ -410,6 +512,7 @@ mod tests {
             (builder().retry_count(1_001), "retry_count"),
             (builder().queue_capacity(0), "queue_capacity"),
             (builder().max_bytes(usize::MAX), "max_bytes"),
+            (builder().spool_max_bytes(1), "spool_max_bytes"),
         ] {
             let err = builder.build().unwrap_err();
             assert!(matches!(err, BuildError::InvalidSetting { setting: named, .. } if named == setting), "{err}");

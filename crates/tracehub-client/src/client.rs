@@ -9,8 +9,10 @@ use tracehub_core::TraceEntry;
 use crate::builder::TraceHubClientBuilder;
 use crate::error::{BuildError, Refused};
 use crate::guard::Handle;
+use crate::item::Item;
 use crate::progress::Deadline;
 use crate::stats::Stats;
+use crate::worker::Shared;
 
 /// Sends entries to a TraceHub server. Cheap to clone; clones share one queue and one worker thread.
 ///
@@ -49,12 +51,15 @@ pub enum FlushOutcome {
     },
 }
 
-/// What became of all accepted entries when a client was closed: `accepted` is `delivered + dropped + pending`.
+/// What became of all accepted entries when a client was closed: `accepted` is
+/// `delivered + spooled + dropped + pending`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
     /// Entries that the server has acknowledged.
     pub delivered: u64,
+    /// Entries that are safe on disk, for the next process that opens the spool; always 0 without one.
+    pub spooled: u64,
     /// Entries that were given up; [`Stats::dropped`] says why.
     pub dropped: u64,
     /// Entries that the deadline cut off. The server may have those that were on their way; nothing more is sent.
@@ -101,18 +106,21 @@ impl TraceHubClient {
         let Some(handle) = &self.handle else {
             return Ok(());
         };
-        let outcome = handle.shared.queue.offer(entry);
+        let outcome = handle.shared.queue.offer(Item::Entry(Box::new(entry)));
         if let Err(refused) = outcome {
             handle.shared.counters.refused(refused);
         }
         outcome
     }
 
-    /// Counts a checkpoint that could not become an entry.
-    pub(crate) fn count_invalid(&self) {
-        if let Some(handle) = &self.handle {
-            handle.shared.counters.invalid();
-        }
+    /// What the worker shares; none if disabled.
+    pub(crate) fn shared(&self) -> Option<&Shared> {
+        self.handle.as_ref().map(|handle| &*handle.shared)
+    }
+
+    /// Whether checkpoints become entries.
+    pub(crate) fn takes_checkpoints(&self) -> bool {
+        self.handle.as_ref().is_some_and(|handle| handle.takes_checkpoints)
     }
 
     /// Waits until every entry whose `send` returned before this call is acknowledged or dropped, at most for
@@ -126,6 +134,10 @@ impl TraceHubClient {
         };
         let shared = &handle.shared;
         let target = shared.queue.accepted();
+        if shared.queue.is_forked() {
+            // The worker stayed behind in the other process.
+            return FlushOutcome::DeadlinePassed { pending: target };
+        }
         if shared.progress.finished() < target {
             shared.hurry(target);
         }
@@ -148,7 +160,12 @@ impl TraceHubClient {
         };
         handle.close(deadline);
         let stats = handle.shared.stats();
-        Report { delivered: stats.delivered, dropped: stats.dropped.total(), pending: stats.pending }
+        Report {
+            delivered: stats.delivered,
+            spooled: stats.spooled,
+            dropped: stats.dropped.total(),
+            pending: stats.pending,
+        }
     }
 
     /// What became of the entries so far. All zero for a disabled client.

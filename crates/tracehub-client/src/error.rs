@@ -64,6 +64,10 @@ pub enum Refused {
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
+    /// This process was forked from the one that built the client. Threads do not survive a fork, so nothing would send
+    /// the entry; the new process needs a client of its own.
+    #[error("the client belongs to the process that this one was forked from")]
+    Forked,
 }
 
 /// Why a server could not be asked, or did not answer.

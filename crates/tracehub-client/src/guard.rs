@@ -12,19 +12,59 @@ use crate::worker::Shared;
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) url: BaseUrl,
+    /// Whether checkpoints become entries.
+    pub(crate) takes_checkpoints: bool,
     drop_deadline: Duration,
 }
 
 impl Handle {
-    pub(crate) fn new(shared: Arc<Shared>, url: BaseUrl, drop_deadline: Duration) -> Self {
-        Self { shared, url, drop_deadline }
+    pub(crate) fn new(shared: Arc<Shared>, url: BaseUrl, takes_checkpoints: bool, drop_deadline: Duration) -> Self {
+        exit::register(&shared, drop_deadline);
+        Self { shared, url, takes_checkpoints, drop_deadline }
     }
 
     /// Takes no more entries, delivers what waits, and stops the worker; blocks until that is done or the deadline.
     pub(crate) fn close(&self, wait: Duration) {
-        let deadline = Deadline::after(wait);
-        self.shared.close(deadline);
-        self.shared.progress.wait_for_end(deadline);
+        close(&self.shared, wait);
+    }
+}
+
+fn close(shared: &Shared, wait: Duration) {
+    if shared.queue.is_forked() {
+        // The worker stayed behind in the other process, and what waits is that one's to send.
+        return;
+    }
+    let deadline = Deadline::after(wait);
+    shared.close(deadline);
+    shared.progress.wait_for_end(deadline);
+}
+
+/// What the process does on its way out: a client in a `static` is never dropped, and `process::exit` drops nothing.
+mod exit {
+    use std::sync::{Arc, Mutex, PoisonError, Weak};
+    use std::time::Duration;
+
+    use super::{Shared, close};
+
+    /// The clients that live.
+    static CLIENTS: Mutex<Vec<(Weak<Shared>, Duration)>> = Mutex::new(Vec::new());
+
+    pub(super) fn register(shared: &Arc<Shared>, wait: Duration) {
+        let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|(client, _)| client.strong_count() > 0);
+        clients.push((Arc::downgrade(shared), wait));
+    }
+
+    /// Runs when `main` has returned, also after a panic of it, and in `process::exit`.
+    #[dtor::dtor(unsafe)]
+    fn deliver_what_waits() {
+        // Whoever holds it while the process ends is not waited for.
+        let Ok(clients) = CLIENTS.try_lock() else { return };
+        for (client, wait) in clients.iter() {
+            if let Some(shared) = client.upgrade() {
+                close(&shared, *wait);
+            }
+        }
     }
 }
 

@@ -1,35 +1,43 @@
 //! What waits for the worker: a bounded queue with a byte budget, the policy of who is refused, and the worker's bell.
 
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_queue::ArrayQueue;
+use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
-use tracehub_core::{Direction, TraceEntry};
 
 use crate::error::Refused;
+use crate::item::Item;
 
-/// The bit of [`Queue::held`] that says that nothing more is taken.
+/// The bit of [`Queue::accepted`] that says that nothing more is taken.
 const CLOSED: u64 = 1 << 63;
+/// Senders look this often whether they are in the process whose worker empties the queue. Asking the system for each
+/// entry would cost more than the entry.
+const ENTRIES_BETWEEN_LOOKS_AT_PROCESS: u64 = 64;
 
 /// Entries from the moment they are accepted until they are delivered or dropped.
 ///
-/// The bounds cover all of that time, not the channel alone, so memory stays bounded while a request hangs.
+/// The bounds cover all of that time, not the places alone, so memory stays bounded while a request hangs.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    sender: Sender<TraceEntry>,
-    /// Kept here and not by the worker, so that the channel is never disconnected: the bounds alone decide.
-    receiver: Receiver<TraceEntry>,
-    /// How many entries have a place, and [`CLOSED`]. One atomic, so that no entry can slip in beside a close.
-    held: AtomicU64,
-    bytes: AtomicUsize,
-    accepted: AtomicU64,
-    places: Bound<u64>,
-    budget: Bound<usize>,
+    places: ArrayQueue<Item>,
+    /// How many entries were accepted so far, and [`CLOSED`]. One atomic, so that no entry can slip in beside a close.
+    /// All senders write it, so it shares its cache line with nothing.
+    accepted: CachePadded<AtomicU64>,
+    /// How many of them are delivered or dropped. Only the worker writes it.
+    released: CachePadded<AtomicU64>,
+    /// The memory of the entries that are held, beside their places.
+    bytes: CachePadded<AtomicUsize>,
+    entries_bound: Bound<u64>,
+    bytes_bound: Bound<usize>,
     /// How many held entries end a nap of the worker: waiting for its end could fill the queue.
     wake_at: u64,
     parked: AtomicBool,
     bell: Notify,
+    /// The process that has the worker. A fork of it has none.
+    process: u32,
 }
 
 /// Up to where enters (and marks) are taken, and up to where leaves are.
@@ -42,55 +50,60 @@ struct Bound<T> {
 }
 
 impl<T: Copy> Bound<T> {
-    fn of(&self, direction: &Direction) -> T {
-        match direction {
-            Direction::Leave => self.leaves,
-            Direction::Enter | Direction::Mark(_) => self.enters,
-        }
+    fn of(&self, item: &Item) -> T {
+        if item.is_leave() { self.leaves } else { self.enters }
     }
 }
 
 impl Queue {
     pub(crate) fn new(capacity: usize, max_bytes: usize) -> Self {
-        let (sender, receiver) = crossbeam_channel::bounded(capacity);
-        let places = capacity as u64;
+        let entries = capacity as u64;
         Self {
-            sender,
-            receiver,
-            held: AtomicU64::new(0),
-            bytes: AtomicUsize::new(0),
-            accepted: AtomicU64::new(0),
-            places: Bound { enters: places - places / 10, leaves: places },
-            budget: Bound { enters: max_bytes - max_bytes / 10, leaves: max_bytes },
-            wake_at: places.div_ceil(2),
+            places: ArrayQueue::new(capacity),
+            accepted: CachePadded::default(),
+            released: CachePadded::default(),
+            bytes: CachePadded::default(),
+            entries_bound: Bound { enters: entries - entries / 10, leaves: entries },
+            bytes_bound: Bound { enters: max_bytes - max_bytes / 10, leaves: max_bytes },
+            wake_at: entries.div_ceil(2),
             parked: AtomicBool::new(false),
             bell: Notify::new(),
+            process: process::id(),
         }
     }
 
+    /// Whether an enter would find a place now, so that nothing need be made for one that would not.
+    pub(crate) fn check(&self, is_leave: bool) -> Result<(), Refused> {
+        let most = if is_leave { self.entries_bound.leaves } else { self.entries_bound.enters };
+        self.held_of(self.accepted.load(Ordering::Relaxed), most).map(|_| ())
+    }
+
     /// Takes an entry or refuses it; never waits.
-    pub(crate) fn offer(&self, entry: TraceEntry) -> Result<(), Refused> {
-        let places = self.places.of(entry.direction());
-        // A look before the write: while the queue is full, senders must not fight for the counter's cache line.
-        Self::check(self.held.load(Ordering::Relaxed), places)?;
-        let held = self.held.fetch_add(1, Ordering::SeqCst);
-        if let Err(refused) = Self::check(held, places) {
-            self.held.fetch_sub(1, Ordering::SeqCst);
-            return Err(refused);
-        }
-        let cost = cost(&entry);
-        let budget = self.budget.of(entry.direction());
-        if self.bytes.fetch_add(cost, Ordering::Relaxed).saturating_add(cost) > budget {
-            self.release(1, cost);
-            return Err(Refused::OutOfBytes);
+    pub(crate) fn offer(&self, mut item: Item) -> Result<(), Refused> {
+        let most = self.entries_bound.of(&item);
+        let own_bytes = item.own_bytes();
+        if own_bytes > 0 {
+            self.check(item.is_leave())?;
+            let bytes = self.bytes.fetch_add(own_bytes, Ordering::Relaxed).saturating_add(own_bytes);
+            if bytes > self.bytes_bound.of(&item) {
+                self.bytes.fetch_sub(own_bytes, Ordering::Relaxed);
+                return Err(Refused::OutOfBytes);
+            }
         }
         // Counted before it is enqueued: a flush that starts after this send must not miss it. The queue is first in,
         // first out, so once as many entries are finished as were counted, all that were enqueued by then are.
-        self.accepted.fetch_add(1, Ordering::Release);
-        if self.sender.try_send(entry).is_err() {
+        let (number, held) = match self.count(most) {
+            Ok(counted) => counted,
+            Err(refused) => {
+                self.bytes.fetch_sub(own_bytes, Ordering::Relaxed);
+                return Err(refused);
+            }
+        };
+        item.set_number(number);
+        if self.places.push(item).is_err() {
             // There is a place for each held entry, so this does not happen; if it did, nothing was taken.
-            self.accepted.fetch_sub(1, Ordering::Release);
-            self.release(1, cost);
+            self.accepted.fetch_sub(1, Ordering::SeqCst);
+            self.bytes.fetch_sub(own_bytes, Ordering::Relaxed);
             return Err(Refused::QueueFull);
         }
         let wanted = held + 1 == self.wake_at
@@ -101,44 +114,71 @@ impl Queue {
         Ok(())
     }
 
-    fn check(held: u64, places: u64) -> Result<(), Refused> {
-        if held & CLOSED != 0 {
-            Err(Refused::Closed)
-        } else if held >= places {
-            Err(Refused::QueueFull)
-        } else {
-            Ok(())
+    /// Counts one more entry as accepted, unless `most` are held; gives its number, and how many were held before.
+    fn count(&self, most: u64) -> Result<(u64, u64), Refused> {
+        let mut accepted = self.accepted.load(Ordering::Relaxed);
+        loop {
+            let held = self.held_of(accepted, most)?;
+            if accepted.is_multiple_of(ENTRIES_BETWEEN_LOOKS_AT_PROCESS) && self.is_forked() {
+                return Err(Refused::Forked);
+            }
+            let counted =
+                self.accepted.compare_exchange_weak(accepted, accepted + 1, Ordering::SeqCst, Ordering::Relaxed);
+            match counted {
+                Ok(number) => return Ok((number, held)),
+                Err(now) => accepted = now,
+            }
         }
     }
 
-    /// The next entry in line, still held.
-    pub(crate) fn take(&self) -> Option<TraceEntry> {
-        self.receiver.try_recv().ok()
+    /// How many entries are held when so many were accepted; below `most`.
+    fn held_of(&self, accepted: u64, most: u64) -> Result<u64, Refused> {
+        if accepted & CLOSED != 0 {
+            return Err(Refused::Closed);
+        }
+        // What was released meanwhile may be more than was accepted then.
+        let held = accepted.saturating_sub(self.released.load(Ordering::Acquire));
+        if held < most { Ok(held) } else { Err(Refused::QueueFull) }
     }
 
-    /// Gives places and bytes back, once their entries are delivered or dropped.
+    /// The next entry in line, still held.
+    pub(crate) fn take(&self) -> Option<Item> {
+        self.places.pop()
+    }
+
+    /// Gives places and bytes back, once their entries are delivered or dropped, or safe elsewhere.
     pub(crate) fn release(&self, entries: u64, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.held.fetch_sub(entries, Ordering::SeqCst);
+        self.released.fetch_add(entries, Ordering::SeqCst);
     }
 
     /// How many entries were accepted so far.
     pub(crate) fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Acquire)
+        self.accepted.load(Ordering::Acquire) & !CLOSED
     }
 
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
-        self.held.fetch_or(CLOSED, Ordering::SeqCst);
+        self.accepted.fetch_or(CLOSED, Ordering::SeqCst);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.held.load(Ordering::SeqCst) & CLOSED != 0
+        self.accepted.load(Ordering::SeqCst) & CLOSED != 0
     }
 
     /// Whether nothing is held and nothing can come any more.
     pub(crate) fn is_done(&self) -> bool {
-        self.held.load(Ordering::SeqCst) == CLOSED
+        self.is_closed() && self.held() == 0
+    }
+
+    /// Whether this is another process than the one whose worker empties the queue.
+    pub(crate) fn is_forked(&self) -> bool {
+        process::id() != self.process
+    }
+
+    fn held(&self) -> u64 {
+        let accepted = self.accepted.load(Ordering::SeqCst) & !CLOSED;
+        accepted.saturating_sub(self.released.load(Ordering::SeqCst))
     }
 
     /// Ends the worker's nap or rest, or its next one.
@@ -153,39 +193,27 @@ impl Queue {
 
     /// Waits for the bell for as long as nothing is held.
     pub(crate) async fn rest(&self) {
-        // A sender first holds a place and then looks whether the worker rests; here it is the other way round. Both
+        // A sender first counts its entry and then looks whether the worker rests; here it is the other way round. Both
         // are sequentially consistent, so at least one sees the other and no entry waits beside a resting worker.
         self.parked.store(true, Ordering::SeqCst);
-        if self.held.load(Ordering::SeqCst) == 0 {
+        if self.held() == 0 {
             self.bell.notified().await;
         }
         self.parked.store(false, Ordering::SeqCst);
     }
 }
 
-/// The bytes of memory that an entry takes, about.
-pub(crate) fn cost(entry: &TraceEntry) -> usize {
-    let fields = entry.as_ref();
-    size_of::<TraceEntry>()
-        + fields.source_id.len()
-        + fields.correlation_id.len()
-        + fields.suffix.len()
-        + fields.operation.len()
-        + fields.endpoint.len()
-        + fields.hostname.len()
-        + fields.data.map_or(0, str::len)
-        + fields.raw_line.map_or(0, str::len)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tracehub_core::TraceEntry;
 
     use super::*;
 
-    fn entry(direction: &str, data_bytes: usize) -> TraceEntry {
+    fn entry(direction: &str, data_bytes: usize) -> Item {
         let padding = "x".repeat(data_bytes);
-        TraceEntry::builder("MA", "c1").direction(direction.into()).raw_line(padding).build().unwrap()
+        let entry = TraceEntry::builder("MA", "c1").direction(direction.into()).raw_line(padding).build().unwrap();
+        Item::Entry(Box::new(entry))
     }
 
     #[test]
@@ -204,7 +232,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_and_given_back() {
-        let one = cost(&entry("->", 1_000));
+        let one = entry("->", 1_000).own_bytes();
         let queue = Queue::new(100, one * 10);
         for _ in 0..9 {
             queue.offer(entry("->", 1_000)).unwrap();
@@ -214,7 +242,7 @@ mod tests {
         assert_eq!(queue.offer(entry("<-", 1_000)), Err(Refused::OutOfBytes));
         let taken = queue.take().unwrap();
         assert_eq!(queue.offer(entry("<-", 1_000)), Err(Refused::OutOfBytes), "taken is still held");
-        queue.release(1, cost(&taken));
+        queue.release(1, taken.own_bytes());
         queue.offer(entry("<-", 1_000)).unwrap();
     }
 
@@ -226,7 +254,7 @@ mod tests {
         assert_eq!(queue.offer(entry("<-", 0)), Err(Refused::Closed));
         assert!(queue.is_closed() && !queue.is_done());
         let taken = queue.take().unwrap();
-        queue.release(1, cost(&taken));
+        queue.release(1, taken.own_bytes());
         assert!(queue.is_done());
     }
 
@@ -238,9 +266,8 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    let one = entry("<-", 0);
                     for _ in 0..EACH {
-                        while queue.offer(one.clone()) == Err(Refused::QueueFull) {
+                        while queue.offer(entry("<-", 0)) == Err(Refused::QueueFull) {
                             std::thread::yield_now();
                         }
                     }
@@ -251,7 +278,7 @@ mod tests {
                 let Some(entry) = queue.take() else { continue };
                 taken += 1;
                 all_counted = queue.accepted() >= taken;
-                queue.release(1, cost(&entry));
+                queue.release(1, entry.own_bytes());
             }
             // Lets the senders end, whatever was found.
             queue.close();
@@ -272,13 +299,13 @@ mod tests {
                 if kind == 2 {
                     if let Some(taken) = queue.take() {
                         held -= 1;
-                        bytes -= cost(&taken);
-                        queue.release(1, cost(&taken));
+                        bytes -= taken.own_bytes();
+                        queue.release(1, taken.own_bytes());
                     }
                     continue;
                 }
                 let entry = entry(if kind == 0 { "->" } else { "<-" }, size);
-                let cost = cost(&entry);
+                let cost = entry.own_bytes();
                 let share = if kind == 0 { (capacity - capacity / 10, max_bytes - max_bytes / 10) } else { (capacity, max_bytes) };
                 let expected = if held >= share.0 {
                     Err(Refused::QueueFull)
@@ -291,7 +318,7 @@ mod tests {
                 };
                 prop_assert_eq!(queue.offer(entry), expected);
             }
-            prop_assert_eq!(queue.held.load(Ordering::SeqCst), held as u64);
+            prop_assert_eq!(queue.held(), held as u64);
             prop_assert_eq!(queue.bytes.load(Ordering::SeqCst), bytes);
         }
     }

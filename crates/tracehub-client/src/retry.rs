@@ -26,10 +26,10 @@ pub(crate) enum Verdict {
 }
 
 /// Decides what follows from `outcome`, for a request of so many `entries` that was already retried `retried` times of
-/// `allowed`. `chance` is a random number in 0.0..1.0.
-pub(crate) fn judge(outcome: &Outcome, entries: usize, retried: u32, allowed: u32, chance: f64) -> Verdict {
+/// `allowed`; none is without end. `chance` is a random number in 0.0..1.0.
+pub(crate) fn judge(outcome: &Outcome, entries: usize, retried: u32, allowed: Option<u32>, chance: f64) -> Verdict {
     let again = |asked: Option<Duration>| {
-        if retried < allowed {
+        if allowed.is_none_or(|allowed| retried < allowed) {
             Verdict::Again(wait(retried, asked, chance))
         } else {
             Verdict::Drop(DropReason::Undelivered)
@@ -83,18 +83,18 @@ mod tests {
             (refused(500), dropped(DropReason::Unexpected)),
         ];
         for (outcome, verdict) in cases {
-            assert_eq!(judge(&outcome, 4, 0, 2, 0.5), verdict, "{outcome:?}");
+            assert_eq!(judge(&outcome, 4, 0, Some(2), 0.5), verdict, "{outcome:?}");
         }
-        assert_eq!(judge(&refused(422), 1, 0, 2, 0.5), dropped(DropReason::Rejected));
+        assert_eq!(judge(&refused(422), 1, 0, Some(2), 0.5), dropped(DropReason::Rejected));
     }
 
     #[test]
     fn only_passing_troubles_are_retried_and_only_as_often_as_allowed() {
         let unreachable = Outcome::Unreachable { reason: String::new() };
         for outcome in [refused(429), refused(502), refused(503), refused(504), unreachable] {
-            assert_eq!(judge(&outcome, 4, 1, 2, 0.5), Verdict::Again(Duration::from_millis(100)));
-            assert_eq!(judge(&outcome, 4, 2, 2, 0.5), Verdict::Drop(DropReason::Undelivered));
-            assert_eq!(judge(&outcome, 4, 0, 0, 0.5), Verdict::Drop(DropReason::Undelivered));
+            assert_eq!(judge(&outcome, 4, 1, Some(2), 0.5), Verdict::Again(Duration::from_millis(100)));
+            assert_eq!(judge(&outcome, 4, 2, Some(2), 0.5), Verdict::Drop(DropReason::Undelivered));
+            assert_eq!(judge(&outcome, 4, 0, Some(0), 0.5), Verdict::Drop(DropReason::Undelivered));
         }
     }
 

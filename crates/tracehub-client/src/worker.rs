@@ -1,32 +1,43 @@
-//! The worker thread: takes entries off the queue, cuts batches, sends them, and stops by a deadline. It does the I/O;
-//! `batch.rs` and `retry.rs` decide.
+//! The worker thread: takes entries off the queue, cuts batches, has them sent, and stops by a deadline. It does the I/O;
+//! `batch.rs` and `retry.rs` decide. With a spool, `spool/worker.rs` takes its place between queue and server.
 
+use std::cell::{Cell, RefCell};
 use std::io;
-use std::iter;
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracehub_core::redact::Redactor;
 
 use crate::batch::{Batch, Cut, Limits};
 use crate::builder::Settings;
-use crate::complaint::{Complaints, Kind};
-use crate::error::Refused;
+use crate::complaint::{Complaints, Problem};
+use crate::delivery::{Delivery, Owner};
 use crate::http::Secret;
+use crate::origin::Origin;
 use crate::progress::{Deadline, Progress};
-use crate::queue::{self, Queue};
-use crate::retry::{self, Verdict};
-use crate::stats::{Counters, DropReason, Stats};
-use crate::transport::{HttpTransport, Outcome, Transport};
+use crate::queue::Queue;
+use crate::spool::{self, Spool};
+use crate::stats::{Counters, Stats};
+use crate::transport::{HttpTransport, Transport};
 
 /// How long the worker sleeps while there is traffic. Waking it for each entry would cost every sender microseconds.
-const NAP: Duration = Duration::from_millis(20);
+pub(crate) const NAP: Duration = Duration::from_millis(20);
 /// How long nothing must happen before the worker rests until it is woken.
-const IDLE_BEFORE_REST: Duration = Duration::from_secs(1);
+pub(crate) const IDLE_BEFORE_REST: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is a worker's: what is logged on it must not become entries, which would be logged again.
+#[cfg(feature = "layer")]
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.try_with(Cell::get).unwrap_or(true)
+}
 
 /// What the handles and the worker share.
 #[derive(Debug)]
@@ -34,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) counters: Counters,
     pub(crate) progress: Progress,
+    pub(crate) origin: Origin,
     /// Up to which count of accepted entries someone waits for a flush.
     flush_to: AtomicU64,
     /// Set once: by when the worker must have stopped.
@@ -46,6 +58,7 @@ impl Shared {
             queue: Queue::new(capacity, max_bytes),
             counters: Counters::default(),
             progress: Progress::default(),
+            origin: Origin::default(),
             flush_to: AtomicU64::new(0),
             closing: watch::Sender::new(None),
         }
@@ -55,6 +68,11 @@ impl Shared {
     pub(crate) fn hurry(&self, accepted: u64) {
         self.flush_to.fetch_max(accepted, Ordering::AcqRel);
         self.queue.ring();
+    }
+
+    /// Whether somebody waits for a flush or a close.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.queue.is_closed() || self.flush_to.load(Ordering::Acquire) > self.progress.finished()
     }
 
     /// Takes no more entries and asks the worker to stop by `deadline`. The first call counts.
@@ -68,6 +86,16 @@ impl Shared {
         self.queue.ring();
     }
 
+    /// Ends when the client is closed; gives the close's deadline.
+    pub(crate) async fn closed(&self) {
+        self.deadline().await;
+    }
+
+    async fn deadline(&self) -> Option<Deadline> {
+        let mut closing = self.closing.subscribe();
+        closing.wait_for(Option::is_some).await.ok().and_then(|closing| *closing)
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.counters.snapshot(|| self.queue.accepted())
     }
@@ -76,12 +104,13 @@ impl Shared {
 /// Starts the thread. Its runtime and its HTTP client are built, used and dropped on it, so neither can meet a runtime
 /// of the host.
 pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> {
-    let (ready, started) = crossbeam_channel::bounded(1);
+    let (ready, started) = mpsc::sync_channel(1);
     let settings = settings.clone();
     thread::Builder::new().name("tracehub-client".into()).spawn(move || {
+        IS_WORKER.set(true);
         let ending = Ending(shared);
         let shared = &ending.0;
-        let (runtime, transport) = match build(&settings) {
+        let (runtime, transport, spool) = match build(&settings) {
             Ok(built) => built,
             Err(err) => {
                 let _ = ready.send(Err(err));
@@ -89,7 +118,7 @@ pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> 
             }
         };
         let _ = ready.send(Ok(()));
-        runtime.block_on(run(shared, &transport, &settings));
+        runtime.block_on(run(shared, &transport, &settings, spool));
         drop(transport);
         // Not a plain drop, which would wait for a name look-up that hangs.
         runtime.shutdown_background();
@@ -97,11 +126,12 @@ pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> 
     started.recv().unwrap_or_else(|_| Err(io::Error::other("the worker thread ended at once")))
 }
 
-fn build(settings: &Settings) -> io::Result<(tokio::runtime::Runtime, HttpTransport)> {
+fn build(settings: &Settings) -> io::Result<(tokio::runtime::Runtime, HttpTransport, Option<Spool>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let secret = settings.secret.as_ref().and_then(Secret::header);
     let transport = HttpTransport::new(&settings.url, secret, settings.timeout).map_err(io::Error::other)?;
-    Ok((runtime, transport))
+    let spool = settings.spool.as_ref().map(|spool| Spool::open(&spool.folder, spool.max_bytes)).transpose()?;
+    Ok((runtime, transport, spool))
 }
 
 /// Says that the worker has ended, also when it ends by a panic: nobody may wait for it, nothing may queue up for it.
@@ -115,132 +145,57 @@ impl Drop for Ending {
 }
 
 /// Works until the client is closed and everything is delivered or dropped, or until the close's deadline.
-async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings) {
-    let mut closing = shared.closing.subscribe();
+async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, spool: Option<Spool>) {
     let deadline = async {
-        let deadline = match closing.wait_for(Option::is_some).await {
-            Ok(closing) => *closing,
-            Err(_) => None,
-        };
-        match deadline {
+        match shared.deadline().await {
             Some(deadline) => deadline.passed().await,
             None => std::future::pending().await,
         }
     };
-    let mut worker = Worker {
-        shared,
-        transport,
-        retry_count: settings.retry_count,
-        limits: Limits { trigger: settings.batch_size, interval: settings.flush_interval },
-        finished: 0,
-        refused: 0,
-        complaints: Complaints::default(),
-    };
-    tokio::select! {
-        () = worker.work() => {}
-        // Drops the request that is on its way: the deadline holds for hanging servers, too.
-        () = deadline => {}
+    let complaints = RefCell::new(Complaints::new(settings.on_error.clone()));
+    let intake = Intake::new(shared, settings, &complaints);
+    // Dropped at the deadline with the request that is on its way: it holds for hanging servers, too.
+    if let Some(spool) = spool {
+        let delivery = Delivery::new(shared, transport, None, &complaints);
+        let spool = RefCell::new(spool);
+        tokio::select! {
+            () = spool::worker::work(intake, delivery, &spool) => {}
+            () = deadline => {}
+        }
+        spool.into_inner().close();
+    } else {
+        let delivery = Delivery::new(shared, transport, Some(settings.retry_count), &complaints);
+        tokio::select! {
+            () = work(intake, delivery) => {}
+            () = deadline => {}
+        }
     }
 }
 
-struct Worker<'a, T> {
-    shared: &'a Shared,
-    transport: &'a T,
-    retry_count: u32,
-    limits: Limits,
-    /// How many entries were delivered or dropped.
-    finished: u64,
+/// The way from the queue into a batch.
+pub(crate) struct Intake<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) limits: Limits,
+    pub(crate) complaints: &'a RefCell<Complaints>,
+    redactor: &'a Redactor,
     /// How many entries were refused when it was last looked.
     refused: u64,
-    complaints: Complaints,
 }
 
-impl<T: Transport> Worker<'_, T> {
-    async fn work(&mut self) {
-        let queue = &self.shared.queue;
-        let mut waiting = Batch::default();
-        let mut oldest = Instant::now();
-        let mut last_busy = oldest;
-        loop {
-            if waiting.is_empty() {
-                oldest = Instant::now();
-            }
-            self.fill(&mut waiting);
-            self.mention_refusals();
-            let urgent = queue.is_closed() || self.shared.flush_to.load(Ordering::Acquire) > self.finished;
-            match self.limits.decide(&waiting, oldest.elapsed(), urgent) {
-                Cut::Now => {
-                    let batch = waiting.cut();
-                    self.deliver(&batch).await;
-                    last_busy = Instant::now();
-                }
-                Cut::Wait(rest) => {
-                    queue.nap(rest.min(NAP)).await;
-                    last_busy = Instant::now();
-                }
-                Cut::Nothing if queue.is_done() => return,
-                Cut::Nothing if last_busy.elapsed() < IDLE_BEFORE_REST => queue.nap(NAP).await,
-                Cut::Nothing => {
-                    queue.rest().await;
-                    last_busy = Instant::now();
-                }
-            }
-        }
+impl<'a> Intake<'a> {
+    fn new(shared: &'a Shared, settings: &'a Settings, complaints: &'a RefCell<Complaints>) -> Self {
+        let limits = Limits { trigger: settings.batch_size, interval: settings.flush_interval };
+        Self { shared, limits, complaints, redactor: &settings.redactor, refused: 0 }
     }
 
     /// Encodes what waits in the queue, as much as one request may carry.
-    fn fill(&self, waiting: &mut Batch) {
-        while !self.limits.is_full(waiting) {
-            let Some(entry) = self.shared.queue.take() else {
-                return;
-            };
-            waiting.push(&entry, queue::cost(&entry));
+    pub(crate) fn fill(&mut self, waiting: &mut Batch) {
+        while !self.limits.is_full(waiting)
+            && let Some(item) = self.shared.queue.take()
+        {
+            waiting.push(item.own_bytes(), |json| item.write(json, &self.shared.origin, self.redactor));
         }
-    }
-
-    /// Sends a batch until each of its entries is delivered or dropped. Halves are sent in order, so the finished
-    /// entries are always the first ones that were enqueued.
-    async fn deliver(&mut self, batch: &Batch) {
-        let mut parts: Vec<Range<usize>> = iter::once(0..batch.len()).collect();
-        while let Some(part) = parts.pop() {
-            let entries = part.len() as u64;
-            match self.settle(batch.body(part.clone()), part.len()).await {
-                Settled::Delivered => self.shared.counters.delivered(entries),
-                Settled::Dropped(reason) => self.shared.counters.dropped(reason, entries),
-                Settled::Halve => {
-                    let middle = part.start + part.len() / 2;
-                    parts.push(middle..part.end);
-                    parts.push(part.start..middle);
-                    continue;
-                }
-            }
-            self.finished += entries;
-            self.shared.progress.advance(entries);
-            self.shared.queue.release(entries, batch.cost(part));
-        }
-    }
-
-    /// Sends one body, again and again if need be. Every time it is the same bytes, so that the server can tell that it
-    /// has the entries already.
-    async fn settle(&mut self, body: bytes::Bytes, entries: usize) -> Settled {
-        let mut retried = 0;
-        loop {
-            let outcome = self.transport.post(body.clone()).await;
-            let count = entries as u64;
-            match retry::judge(&outcome, entries, retried, self.retry_count, fastrand::f64()) {
-                Verdict::Delivered => return Settled::Delivered,
-                Verdict::Halve => return Settled::Halve,
-                Verdict::Again(wait) => {
-                    self.complaints.complain(Kind::Troubled, count, || describe(&outcome));
-                    tokio::time::sleep(wait).await;
-                    retried += 1;
-                }
-                Verdict::Drop(reason) => {
-                    self.complaints.complain(Kind::Dropped, count, || describe(&outcome));
-                    return Settled::Dropped(reason);
-                }
-            }
-        }
+        self.mention_refusals();
     }
 
     /// Senders do not log; the worker tells of their losses.
@@ -249,39 +204,46 @@ impl<T: Transport> Worker<'_, T> {
         let new = counts.total() - self.refused;
         if new > 0 {
             self.refused = counts.total();
-            self.complaints.complain(Kind::Refused, new, || {
-                let reasons = [
-                    (counts.queue_full, Refused::QueueFull.to_string()),
-                    (counts.out_of_bytes, Refused::OutOfBytes.to_string()),
-                    (counts.closed, Refused::Closed.to_string()),
-                    (counts.invalid, "a name of the checkpoint breaks a limit".to_owned()),
-                ];
-                let met = reasons.into_iter().filter(|(count, _)| *count > 0);
-                met.map(|(_, reason)| reason).collect::<Vec<_>>().join("; ")
-            });
+            self.complaints.borrow_mut().complain(Problem::Refused, new, || counts.reasons());
         }
     }
 }
 
-/// What became of a part of a batch.
-enum Settled {
-    Delivered,
-    Dropped(DropReason),
-    Halve,
-}
-
-fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Acknowledged { accepted } => format!("the server counted {accepted} entries"),
-        Outcome::Unknown => "the answer is not one of a TraceHub server".to_owned(),
-        Outcome::Refused { status, message, .. } => format!("the server answered {status}: {message}"),
-        Outcome::Unreachable { reason } => format!("the server cannot be reached: {reason}"),
+async fn work<T: Transport>(mut intake: Intake<'_>, mut delivery: Delivery<'_, T>) {
+    let shared = intake.shared;
+    let queue = &shared.queue;
+    let mut waiting = Batch::default();
+    let mut oldest = Instant::now();
+    let mut last_busy = oldest;
+    loop {
+        if waiting.is_empty() {
+            oldest = Instant::now();
+        }
+        intake.fill(&mut waiting);
+        match intake.limits.decide(&waiting, oldest.elapsed(), shared.is_urgent()) {
+            Cut::Now => {
+                let batch = waiting.cut();
+                delivery.deliver(&batch, Owner::Queue).await;
+                last_busy = Instant::now();
+            }
+            Cut::Wait(rest) => {
+                queue.nap(rest.min(NAP)).await;
+                last_busy = Instant::now();
+            }
+            Cut::Nothing if queue.is_done() => return,
+            Cut::Nothing if last_busy.elapsed() < IDLE_BEFORE_REST => queue.nap(NAP).await,
+            Cut::Nothing => {
+                queue.rest().await;
+                last_busy = Instant::now();
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::ops::Range;
 
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -289,7 +251,10 @@ mod tests {
     use tracehub_core::wire::ingest::IngestBatch;
 
     use super::*;
+    use crate::error::Refused;
     use crate::http::BaseUrl;
+    use crate::item::Item;
+    use crate::transport::Outcome;
     use crate::transport::double::Double;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -302,6 +267,9 @@ mod tests {
             flush_interval: SECOND,
             timeout: SECOND,
             retry_count: 2,
+            redactor: Redactor::default(),
+            on_error: None,
+            spool: None,
         }
     }
 
@@ -315,7 +283,7 @@ mod tests {
     fn add(shared: &Shared, numbers: Range<usize>) {
         for number in numbers {
             let entry = TraceEntry::builder("MA", "c1").suffix(number.to_string()).build().unwrap();
-            shared.queue.offer(entry).unwrap();
+            shared.queue.offer(Item::Entry(Box::new(entry))).unwrap();
         }
     }
 
@@ -335,7 +303,7 @@ mod tests {
     /// Closes, and works until all is done.
     async fn finish(shared: &Shared, transport: &Double) -> Stats {
         shared.close(Deadline::after(Duration::MAX));
-        run(shared, transport, &settings()).await;
+        run(shared, transport, &settings(), None).await;
         assert!(shared.queue.is_done(), "every place and byte is given back");
         shared.stats()
     }
@@ -344,7 +312,7 @@ mod tests {
     async fn meanwhile(shared: &Shared, transport: &Double, script: impl Future<Output = ()>) {
         let settings = settings();
         tokio::select! {
-            () = run(shared, transport, &settings) => panic!("the worker stopped by itself"),
+            () = run(shared, transport, &settings, None) => panic!("the worker stopped by itself"),
             () = script => {}
         }
     }
@@ -418,6 +386,8 @@ mod tests {
         let stats = finish(&shared, &transport).await;
         assert_eq!((stats.dropped.undelivered, stats.delivered), (500, 100));
         assert_eq!(transport.bodies().len(), 4);
+        let reports = transport.reports();
+        assert!(reports.len() == 1 && reports[0].contains(r#""undelivered":500"#), "{reports:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -427,7 +397,7 @@ mod tests {
         shared.close(Deadline::after(2 * SECOND));
         shared.close(Deadline::after(Duration::MAX));
         let start = Instant::now();
-        run(&shared, &transport, &settings()).await;
+        run(&shared, &transport, &settings(), None).await;
         assert!(start.elapsed() < 3 * SECOND, "the first deadline counts");
         let stats = shared.stats();
         assert_eq!((stats.delivered, stats.pending, stats.dropped.total()), (500, 100, 0));
@@ -444,7 +414,7 @@ mod tests {
         assert!(panicked.join().is_err());
         assert!(shared.progress.wait_for(1, Deadline::after(10 * SECOND)).ended);
         let entry = TraceEntry::builder("MA", "c1").build().unwrap();
-        assert_eq!(shared.queue.offer(entry), Err(Refused::Closed));
+        assert_eq!(shared.queue.offer(Item::Entry(Box::new(entry))), Err(Refused::Closed));
     }
 
     /// Runs a future to its end with a clock that jumps.

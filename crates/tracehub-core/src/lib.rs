@@ -10,6 +10,7 @@
 pub mod chain;
 pub mod entry;
 pub mod query;
+pub mod redact;
 pub mod store;
 pub mod wire;
 

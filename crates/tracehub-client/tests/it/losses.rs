@@ -31,6 +31,10 @@ fn one_bad_entry_costs_one_entry() {
         assert_eq!((stats.delivered, stats.dropped.rejected, stats.pending), (19, 1, 0));
         let expected: Vec<String> = (0..20).filter(|number| *number != 13).map(|number| number.to_string()).collect();
         assert_eq!(server.stored(), expected, "in order, each once");
+        // The server learns of the loss, and nothing counts twice.
+        assert_eq!(client.close(LONG).delivered, 19);
+        let reports = server.reports();
+        assert!(reports.len() == 1 && reports[0].contains(r#""rejected":1"#), "{reports:?}");
     }
 }
 

@@ -63,6 +63,7 @@ struct State {
     requests: Mutex<Vec<Request>>,
     arrived: Condvar,
     stored: Mutex<Vec<String>>,
+    reports: Mutex<Vec<String>>,
     connections: AtomicUsize,
     stopping: AtomicBool,
 }
@@ -83,6 +84,7 @@ impl Server {
             requests: Mutex::default(),
             arrived: Condvar::new(),
             stored: Mutex::default(),
+            reports: Mutex::default(),
             connections: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
         });
@@ -128,6 +130,11 @@ impl Server {
         self.state.stored.lock().expect("no handler has panicked").clone()
     }
 
+    /// The client's own reports of losses, which are always acknowledged and are no requests otherwise.
+    pub(crate) fn reports(&self) -> Vec<String> {
+        self.state.reports.lock().expect("no handler has panicked").clone()
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
@@ -145,6 +152,12 @@ impl State {
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(connection);
         while let Some(request) = read_request(&mut reader)? {
+            if request.body.starts_with(br#"{"traces":[{"source_id":"tracehub-client""#) {
+                let report = String::from_utf8_lossy(&request.body).into_owned();
+                self.reports.lock().expect("no handler has panicked").push(report);
+                respond(connection, 200, "", r#"{"accepted":1,"inserted":1,"duplicates":0}"#)?;
+                continue;
+            }
             let number = {
                 let mut requests = self.requests.lock().expect("no handler has panicked");
                 requests.push(request.clone());

@@ -1,0 +1,252 @@
+//! What lies in the queue: a checkpoint as few bytes as it takes, or a whole entry. The worker turns it into JSON.
+
+use std::sync::LazyLock;
+
+use tracehub_core::entry::{MAX_NAME_BYTES, UNKNOWN_HOSTNAME};
+use tracehub_core::redact::Redactor;
+use tracehub_core::wire::read::write_entry;
+use tracehub_core::{Direction, EntryRef, InvalidEntry, TraceEntry};
+
+use crate::origin::{Origin, SourceId};
+
+/// What a place of the queue holds without memory of its own: the names of most checkpoints, and small data.
+const INLINE_BYTES: usize = 118;
+
+/// One accepted entry.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// What a checkpoint logger took down.
+    Checkpoint(Checkpoint),
+    /// What the host built itself.
+    Entry(Box<TraceEntry>),
+}
+
+/// A checkpoint before it is an entry. Host, suffix and the source's name are added by the worker.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// Unix ms.
+    pub(crate) timestamp: f64,
+    /// Which of the client's entries it is: what its suffix is made of.
+    pub(crate) number: u64,
+    pub(crate) source: SourceId,
+    pub(crate) is_leave: bool,
+    pub(crate) texts: Texts,
+}
+
+/// The correlation id, the operation, the endpoint and the data, one after the other.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// Where each of the first three ends.
+    ends: [u16; 3],
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Inline(u8, [u8; INLINE_BYTES]),
+    Own(Box<[u8]>),
+}
+
+impl Texts {
+    /// The caller has checked the names' lengths: together they are below 64 KiB. `data` is JSON, or empty for none.
+    pub(crate) fn new(names: [&str; 3], data: &[u8]) -> Self {
+        let mut ends = [0_u16; 3];
+        let mut end = 0_usize;
+        for (place, name) in ends.iter_mut().zip(names) {
+            end += name.len();
+            *place = u16::try_from(end).unwrap_or(u16::MAX);
+        }
+        let length = end + data.len();
+        let parts = [names[0].as_bytes(), names[1].as_bytes(), names[2].as_bytes(), data];
+        let bytes = match u8::try_from(length) {
+            Ok(short) if length <= INLINE_BYTES => {
+                let mut bytes = [0; INLINE_BYTES];
+                let mut at = 0;
+                for part in parts {
+                    bytes[at..at + part.len()].copy_from_slice(part);
+                    at += part.len();
+                }
+                Bytes::Inline(short, bytes)
+            }
+            _ => Bytes::Own(parts.concat().into()),
+        };
+        Self { ends, bytes }
+    }
+
+    /// Whether a text has the character U+0000, which no entry may have.
+    pub(crate) fn has_nul(&self) -> bool {
+        memchr::memchr(0, self.as_bytes()).is_some()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Inline(length, bytes) => &bytes[..usize::from(*length)],
+            Bytes::Own(bytes) => bytes,
+        }
+    }
+
+    /// Correlation id, operation, endpoint and data.
+    fn parts(&self) -> [&str; 4] {
+        let bytes = self.as_bytes();
+        let [first, second, third] = self.ends.map(|end| usize::from(end).min(bytes.len()));
+        let ranges = [0..first, first..second, second..third, third..bytes.len()];
+        // They were text when they came in.
+        ranges.map(|range| bytes.get(range).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default())
+    }
+
+    fn own_bytes(&self) -> usize {
+        match &self.bytes {
+            Bytes::Inline(..) => 0,
+            Bytes::Own(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Item {
+    /// Whether it leaves a call: such entries have a share of the queue of their own.
+    pub(crate) fn is_leave(&self) -> bool {
+        match self {
+            Self::Checkpoint(checkpoint) => checkpoint.is_leave,
+            Self::Entry(entry) => *entry.direction() == Direction::Leave,
+        }
+    }
+
+    /// Which of the client's entries it is, counted from 0.
+    pub(crate) fn set_number(&mut self, number: u64) {
+        if let Self::Checkpoint(checkpoint) = self {
+            checkpoint.number = number;
+        }
+    }
+
+    /// The bytes of memory that it takes beside its place in the queue, about.
+    pub(crate) fn own_bytes(&self) -> usize {
+        match self {
+            Self::Checkpoint(checkpoint) => checkpoint.texts.own_bytes(),
+            Self::Entry(entry) => {
+                let fields = TraceEntry::as_ref(entry);
+                size_of::<TraceEntry>()
+                    + fields.source_id.len()
+                    + fields.correlation_id.len()
+                    + fields.suffix.len()
+                    + fields.operation.len()
+                    + fields.endpoint.len()
+                    + fields.hostname.len()
+                    + fields.data.map_or(0, str::len)
+                    + fields.raw_line.map_or(0, str::len)
+            }
+        }
+    }
+
+    /// Appends its JSON object, without what must not leave the process.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, origin: &Origin, redactor: &Redactor) {
+        match self {
+            Self::Checkpoint(checkpoint) => checkpoint.write(out, origin, redactor),
+            Self::Entry(entry) => {
+                let entry = TraceEntry::as_ref(entry);
+                let data = entry.data.map(|json| redactor.redact(json));
+                write_entry(out, &EntryRef { data: data.as_deref(), ..entry });
+            }
+        }
+    }
+}
+
+impl Checkpoint {
+    fn write(&self, out: &mut Vec<u8>, origin: &Origin, redactor: &Redactor) {
+        let [correlation_id, operation, endpoint, data] = self.texts.parts();
+        let source_id = origin.source(self.source);
+        let suffix = origin.suffix(self.number);
+        let wrapped;
+        let data = match data.as_bytes().first() {
+            None => None,
+            Some(b'{') => Some(data),
+            Some(_) => {
+                wrapped = format!("{{\"value\":{data}}}");
+                Some(wrapped.as_str())
+            }
+        };
+        let data = data.map(|json| redactor.redact(json));
+        let entry = EntryRef {
+            source_id: &source_id,
+            correlation_id,
+            timestamp: self.timestamp,
+            suffix: &suffix,
+            direction: if self.is_leave { "<-" } else { "->" },
+            operation,
+            endpoint,
+            data: data.as_deref(),
+            hostname: &HOSTNAME,
+            raw_line: None,
+        };
+        match entry.validate() {
+            Ok(()) => write_entry(out, &entry),
+            // Names were checked when they came in, so it is the data that a server would refuse. The chain stays whole.
+            Err(err) => write_entry(out, &EntryRef { data: Some(&data_error(&err)), ..entry }),
+        }
+    }
+}
+
+/// The object that stands in for data that cannot be logged.
+fn data_error(err: &InvalidEntry) -> String {
+    serde_json::json!({ "data_error": err.to_string() }).to_string()
+}
+
+/// Asked of the system once.
+static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    if name.is_empty() || name.len() > MAX_NAME_BYTES { UNKNOWN_HOSTNAME.to_owned() } else { name }
+});
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_come_out_as_they_went_in(
+            correlation_id in "\\PC{1,40}",
+            operation in "\\PC{0,20}",
+            endpoint in "\\PC{0,60}",
+            data in prop::option::of("\\PC{0,100}"),
+        ) {
+            let data = data.unwrap_or_default();
+            let texts = Texts::new([&correlation_id, &operation, &endpoint], data.as_bytes());
+            prop_assert_eq!(texts.parts(), [&*correlation_id, &*operation, &*endpoint, &*data]);
+            let whole = correlation_id.len() + operation.len() + endpoint.len() + data.len();
+            prop_assert_eq!(texts.own_bytes(), if whole <= INLINE_BYTES { 0 } else { whole });
+        }
+    }
+
+    #[test]
+    fn a_place_in_the_queue_is_small() {
+        assert!(size_of::<Item>() <= 160, "{}", size_of::<Item>());
+    }
+
+    #[test]
+    fn what_a_server_would_refuse_is_replaced() {
+        let origin = Origin::default();
+        let mut deep = "1".to_owned();
+        for _ in 0..200 {
+            deep = format!("{{\"a\":{deep}}}");
+        }
+        for (data, expected) in [
+            ("[1]", r#""data":{"value":[1]}"#),
+            ("", r#""data":null"#),
+            (r#"{"token":"x"}"#, r#""data":{"token":"[redacted]"}"#),
+            (&deep, r#""data":{"data_error":"data: must nest at most 120 levels deep"}"#),
+        ] {
+            let checkpoint = Checkpoint {
+                timestamp: 1.0,
+                number: 35,
+                source: origin.register("MA"),
+                is_leave: true,
+                texts: Texts::new(["c", "REST", "/x"], data.as_bytes()),
+            };
+            let mut out = Vec::new();
+            Item::Checkpoint(checkpoint).write(&mut out, &origin, &Redactor::default());
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(expected) && text.contains("\"direction\":\"<-\""), "{text}");
+        }
+    }
+}
