@@ -40,6 +40,7 @@ pub mod correlation;
 mod error;
 mod guard;
 mod http;
+pub mod middleware;
 mod progress;
 mod query;
 mod queue;
