@@ -23,6 +23,9 @@ const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 /// chain of `.wrap(…)`: what other middlewares do and answer then carries the id too. An error that one of them
 /// answers with keeps its answer, but reaches what is further out as an `InternalError`.
 ///
+/// actix-web notices a client that has gone, and gives its request up, only if the server is told so with
+/// `HttpServer::h1_allow_half_closed(false)`. Otherwise the handler runs to its end, and that is what the leave says.
+///
 /// ```
 /// use actix_web::{App, get};
 /// use tracehub_client::middleware::actix::CorrelationMiddleware;
