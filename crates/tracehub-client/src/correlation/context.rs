@@ -14,7 +14,7 @@ thread_local! {
     static CURRENT: RefCell<Context> = const { RefCell::new(Context::EMPTY) };
 }
 
-/// The current correlation id, if there is one. Costs a few nanoseconds.
+/// The current correlation id, if there is one. Costs no more than the clone of an `Arc`.
 ///
 /// ```
 /// use tracehub_client::correlation;
