@@ -22,7 +22,11 @@ pub(crate) fn run() -> Result<()> {
     // it stands without them.
     stage("features", || {
         cargo(["check", "--package", "tracehub-core"]).run()?;
-        cargo(["check", "--package", "tracehub-client"]).run()
+        cargo(["check", "--package", "tracehub-client"]).run()?;
+        for feature in ["actix-web", "reqwest", "tower"] {
+            cargo(["check", "--package", "tracehub-client", "--features", feature]).run()?;
+        }
+        Ok(())
     })?;
     test::stages(&[])?;
     // The whole road once, as a new user takes it.

@@ -161,8 +161,9 @@ impl CheckpointLogger {
     }
 }
 
-/// The time in milliseconds since 1970, with what fraction a double can hold.
+/// The time in milliseconds since 1970, with what fraction a double can hold. In two parts, because a conversion of
+/// 128-bit nanoseconds alone would take as long as the queue.
 fn unix_ms() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_nanos() as f64 / 1e6
+    since.as_secs() as f64 * 1e3 + f64::from(since.subsec_nanos()) / 1e6
 }

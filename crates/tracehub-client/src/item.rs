@@ -49,6 +49,7 @@ enum Bytes {
 
 impl Texts {
     /// The caller has checked the names' lengths: together they are below 64 KiB. `data` is JSON, or empty for none.
+    #[inline]
     pub(crate) fn new(names: [&str; 3], data: &[u8]) -> Self {
         let mut ends = [0_u16; 3];
         let mut end = 0_usize;

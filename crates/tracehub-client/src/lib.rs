@@ -6,6 +6,9 @@
 //! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. The way back is `query.rs`, and
 //! `stream.rs` for a chain that still grows.
 //!
+//! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
+//! and out of HTTP.
+//!
 //! What a host may rely on:
 //! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
 //! - Every wait has a deadline that holds while the server hangs.
@@ -43,6 +46,7 @@ mod error;
 mod guard;
 mod http;
 mod item;
+pub mod middleware;
 mod origin;
 mod progress;
 mod query;

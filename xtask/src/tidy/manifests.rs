@@ -51,9 +51,14 @@ fn web_framework(path: &str, lines: &[Line<'_>]) -> Vec<Finding> {
     if path.starts_with("crates/tracehub-server/") || path.starts_with("examples/") {
         return Vec::new();
     }
+    let sentence = "actix belongs in the server, the examples and the client's feature.";
+    // Whoever embeds the client chooses its web framework: there, actix must be optional.
+    let is_feature =
+        |line: &&Line<'_>| path.starts_with("crates/tracehub-client/") && line.text.contains("optional = true");
     dependencies(lines)
         .filter(|line| !line.table.ends_with("dev-dependencies") && line.text.starts_with("actix"))
-        .map(|line| Finding::new(path, line.number, "actix belongs in the server and the examples."))
+        .filter(|line| !is_feature(line))
+        .map(|line| Finding::new(path, line.number, sentence))
         .collect()
 }
 
@@ -104,5 +109,10 @@ mod tests {
         assert_eq!(lines_found(&text), [6]);
         assert!(check("examples/Cargo.toml", &text).is_empty());
         assert!(lines_found(&text.replace("[dependencies]", "[dev-dependencies]")).is_empty());
+        let client = "crates/tracehub-client/Cargo.toml";
+        assert_eq!(check(client, &text).len(), 1);
+        let optional = GOOD.replace("b.workspace = true", "actix-web = { workspace = true, optional = true }");
+        assert!(check(client, &optional).is_empty());
+        assert_eq!(lines_found(&optional), [6]);
     }
 }

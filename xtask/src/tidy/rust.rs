@@ -42,10 +42,13 @@ fn sql(source: &Source) -> Vec<Finding> {
 
 /// The web framework stays replaceable: only what serves HTTP knows it.
 fn web_framework(source: &Source) -> Vec<Finding> {
-    if source.is_test() || within(source, &["crates/tracehub-server/", "examples/"]) {
+    // The client's middleware is an optional feature; the folder's list of modules names it too.
+    let rooms = ["crates/tracehub-server/", "examples/", "crates/tracehub-client/src/middleware/"];
+    if source.is_test() || within(source, &rooms) {
         return Vec::new();
     }
-    find(source, "actix belongs in the server and the examples.", |line| names(&line.code, "actix"))
+    let sentence = "actix belongs in the server, the examples and the client's middleware.";
+    find(source, sentence, |line| names(&line.code, "actix"))
 }
 
 /// The environment is an input like any other: read in one place of each crate, then handed on.
@@ -106,6 +109,7 @@ mod tests {
             ("fn main() {}", "xtask/src/a.rs"),
             ("//! A.\nlet query = \"SELECT 1\";", "crates/tracehub-core/src/store/a.rs"),
             ("//! A.\nuse actix_web::App;", "examples/a.rs"),
+            ("//! A.\nuse actix_web::App;", "crates/tracehub-client/src/middleware/a.rs"),
             ("//! A.\nstd::env::var_os(\"A\");", "crates/tracehub-client/src/builder.rs"),
             ("//! A.\nprintln!();", "xtask/src/a.rs"),
         ];

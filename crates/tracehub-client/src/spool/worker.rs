@@ -97,23 +97,20 @@ async fn send_out<T: Transport>(desk: &Desk<'_>, mut delivery: Delivery<'_, T>, 
         }
         let age = oldest.elapsed();
         if waiting < trigger && earlier == 0 && !is_stranded && !desk.shared.is_urgent() && age < interval {
-            let _ = tokio::time::timeout(interval - age, desk.arrival.notified()).await;
+            let _ = tokio::time::timeout(interval.saturating_sub(age), desk.arrival.notified()).await;
             continue;
         }
         let next = desk.next();
-        let ended = match next {
-            Some(next) => {
-                let ended = delivery.deliver(&next.batch, next.owner).await;
-                if ended == Ended::Settled {
-                    let finished = desk.spool.borrow_mut().finish();
-                    desk.complain(finished.err());
-                }
-                ended
+        let ended = if let Some(next) = next {
+            let ended = delivery.deliver(&next.batch, next.owner).await;
+            if ended == Ended::Settled {
+                let finished = desk.spool.borrow_mut().finish();
+                desk.complain(finished.err());
             }
-            None => {
-                let Some(batch) = desk.stranded.take() else { continue };
-                delivery.deliver(&batch, Owner::Queue).await
-            }
+            ended
+        } else {
+            let Some(batch) = desk.stranded.take() else { continue };
+            delivery.deliver(&batch, Owner::Queue).await
         };
         if matches!(ended, Ended::Kept(_)) {
             return;

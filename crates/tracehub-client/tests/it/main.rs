@@ -2,8 +2,11 @@
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
 mod checkpoint;
+mod correlation;
 mod flush_close;
 mod losses;
+#[cfg(any(feature = "actix-web", feature = "reqwest", feature = "tower"))]
+mod middleware;
 mod original;
 mod query;
 mod runtime;

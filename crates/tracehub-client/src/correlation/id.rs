@@ -1,16 +1,21 @@
-//! Correlation ids: new ones, the header they travel in, and which of those that come in are taken.
+//! Ids: new ones, and which of those that come in are taken.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The header that carries the correlation id from service to service.
-pub const CORRELATION_HEADER: &str = "X-Correlation-ID";
-
 /// The longest inbound id, in characters.
 const MAX_INBOUND: usize = 128;
 
 /// A new correlation id: 128 random bits as 32 lower-case hexadecimal digits.
+///
+/// ```
+/// use tracehub_client::correlation;
+///
+/// let id = correlation::new_id();
+/// assert_eq!(id.len(), 32);
+/// assert!(correlation::valid_inbound(&id));
+/// ```
 #[must_use]
 pub fn new_id() -> String {
     format!("{:016x}{:016x}", random_bits(), random_bits())
@@ -19,6 +24,13 @@ pub fn new_id() -> String {
 /// Whether an id that came from outside may be taken: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`.
 ///
 /// What else a header may hold could break a log line, a URL or a page further on.
+///
+/// ```
+/// use tracehub_client::correlation::valid_inbound;
+///
+/// assert!(valid_inbound("order-17:retry.2"));
+/// assert!(!valid_inbound("<script>"));
+/// ```
 #[must_use]
 pub fn valid_inbound(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
