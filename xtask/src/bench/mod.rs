@@ -42,7 +42,7 @@ use clap::{Args, ValueEnum};
 /// How to measure.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Fewer entries and single runs instead of medians: about a minute
+    /// Fewer entries and fewer runs: about two minutes
     #[arg(long)]
     quick: bool,
 
@@ -96,6 +96,13 @@ enum Phase {
     Soak,
 }
 
+impl Phase {
+    /// Whether it measures in this process alone.
+    fn needs_no_server(self) -> bool {
+        matches!(self, Self::Store | Self::Chain | Self::Client)
+    }
+}
+
 /// Measures in release mode: a debug build starts itself again as one.
 pub(crate) fn run(options: &Options) -> Result<()> {
     #[cfg(feature = "bench")]
@@ -114,7 +121,9 @@ fn start_again(options: &Options) -> Result<()> {
     let flags = flags.into_iter().filter_map(|(given, flag)| given.then_some(flag.to_owned()));
     let phases = options.named().filter_map(|phase| phase.to_possible_value());
     let phases = phases.map(|phase| phase.get_name().to_owned());
-    crate::process::cargo(["build", "--quiet", "--release", "--package", "tracehub-server"]).run()?;
+    if !options.named().all(Phase::needs_no_server) || options.named().next().is_none() {
+        crate::process::cargo(["build", "--quiet", "--release", "--package", "tracehub-server"]).run()?;
+    }
     crate::process::cargo(["run", "--quiet", "--release", "--package", "xtask", "--features", "bench", "--", "bench"])
         .args(flags.chain(phases))
         .run()

@@ -98,12 +98,16 @@ impl Report {
                 figures.iter().map(|figure| format!("{} {}", figure.label, figure.unit)).collect();
             if labels != header {
                 print!("\n{:<48}", "");
-                labels.iter().for_each(|label| print!(" {label:>14}"));
+                for label in &labels {
+                    print!(" {label:>14}");
+                }
                 println!();
                 header = labels;
             }
             print!("{name:<48}");
-            figures.iter().for_each(|figure| print!(" {:>14.2}", figure.value));
+            for figure in figures {
+                print!(" {:>14.2}", figure.value);
+            }
             println!();
         }
     }

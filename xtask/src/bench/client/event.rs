@@ -18,10 +18,13 @@ pub(super) struct Order {
     pub(super) paid: bool,
 }
 
+/// How many correlation ids a thread has.
+pub(super) const IDS: usize = 64;
+
 /// Correlation ids for a thread to use in turn.
 pub(super) fn ids(thread: usize) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(thread as u64);
-    (0..64).map(|_| format!("{:032x}", random.u128(..))).collect()
+    (0..IDS).map(|_| format!("{:032x}", random.u128(..))).collect()
 }
 
 /// Something that takes events on the calling thread and brings them away on another.

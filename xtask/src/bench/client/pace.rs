@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 
 use super::super::measure::percentile;
 use super::clock::{cost_of_cpu_clock, cost_of_wall_clock, nanoseconds_since, thread_cpu};
-use super::event::ids;
+use super::event::{IDS, ids};
 
 /// How many calls one reading of the wall clock covers: a single call takes about as long as the reading.
 const SAMPLE: usize = 16;
@@ -44,7 +44,7 @@ impl Pace {
 
     /// The calls of one thread in one burst.
     fn each(self) -> usize {
-        self.burst / self.threads / SAMPLE * SAMPLE
+        self.burst / self.threads / IDS * IDS
     }
 }
 
@@ -91,8 +91,10 @@ fn call(pace: Pace, ids: &[String], barrier: &Barrier, send: impl Fn(&str)) -> (
         barrier.wait();
         if burst % 2 == 0 {
             let start = thread_cpu();
-            for id in ids.iter().cycle().take(pace.each()) {
-                send(black_box(id));
+            for _ in 0..pace.each() / IDS {
+                for id in ids {
+                    send(black_box(id));
+                }
             }
             if burst >= WARM_UP {
                 cpu += thread_cpu() - start - cpu_clock;
@@ -100,10 +102,9 @@ fn call(pace: Pace, ids: &[String], barrier: &Barrier, send: impl Fn(&str)) -> (
             }
             continue;
         }
-        for sample in 0..pace.each() / SAMPLE {
-            let first = sample * SAMPLE % ids.len();
+        for ids in ids.chunks(SAMPLE).cycle().take(pace.each() / SAMPLE) {
             let start = Instant::now();
-            for id in &ids[first..first + SAMPLE] {
+            for id in ids {
                 send(black_box(id));
             }
             let elapsed = nanoseconds_since(start) - wall_clock;
