@@ -9,7 +9,7 @@ use super::event::{Fate, Sender, ids};
 
 /// How many events each thread that lives on sends after its burst, one at a time. A sender that keeps a rest in the
 /// thread, as fastrace does, gets it away with them.
-const AFTERWARDS: usize = 10;
+const AFTERWARDS: usize = 100;
 
 /// Who sends a burst.
 #[derive(Debug, Clone, Copy)]
