@@ -52,7 +52,9 @@ enum Command {
     /// Check the house rules that no compiler checks, and print what breaks them as path:line: sentence
     Tidy,
 
-    /// Measure the store and the ingest path, and print ratios of one run against the design's budgets
+    /// Measure the store, the ingest path and the client, and print ratios of one run against the design's budgets
+    ///
+    /// `cargo xtask bench client` measures the client SDK alone, beside other telemetry senders.
     ///
     /// Builds everything in release mode first. The load is encoded before a measurement and sent from this process,
     /// whose own CPU time is shown apart. A missed budget is shown, not an error: machines differ.

@@ -131,6 +131,7 @@ impl CheckpointLogger {
         output
     }
 
+    #[inline(never)]
     fn log(&self, is_leave: bool, names: [&str; 3], data: &(impl Serialize + ?Sized)) {
         let Some(shared) = self.client.shared() else { return };
         // Asked before anything is made: while the queue is full, a checkpoint costs next to nothing.

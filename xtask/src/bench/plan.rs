@@ -5,7 +5,7 @@ use clap::ValueEnum as _;
 
 use super::measure::{Sample, median};
 use super::report::Report;
-use super::{Options, Phase, chain, ingest, live, original, reads, retention, soak, store, stuck};
+use super::{Options, Phase, chain, client, ingest, live, original, reads, retention, soak, store, stuck};
 use crate::process::Interrupt;
 
 /// A run of the benchmark: how to measure, and what came out so far.
@@ -36,8 +36,9 @@ impl Plan {
 pub(super) fn run(options: &Options) -> Result<()> {
     let mut plan =
         Plan { quick: options.quick, interrupt: Interrupt::listen()?, report: Report::default(), raw_rate: None };
+    let named: Vec<Phase> = options.named().collect();
     for &phase in Phase::value_variants() {
-        let wanted = if options.only.is_empty() { phase != Phase::Soak } else { options.only.contains(&phase) };
+        let wanted = if named.is_empty() { phase != Phase::Soak } else { named.contains(&phase) };
         if !wanted {
             continue;
         }
@@ -48,6 +49,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             Phase::Retention => retention::run(&mut plan)?,
             Phase::Live => live::run(&mut plan)?,
             Phase::Chain => chain::run(&mut plan)?,
+            Phase::Client => client::run(&mut plan)?,
             Phase::Stuck => stuck::run(&mut plan)?,
             Phase::Original => original::run(&mut plan)?,
             Phase::Soak => soak::run(&mut plan)?,
