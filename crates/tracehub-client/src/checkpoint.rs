@@ -143,9 +143,6 @@ impl CheckpointLogger {
         }
         let timestamp = unix_ms();
         let texts = data::with_json(data, |json| Texts::new(names, json));
-        if texts.has_nul() {
-            return shared.counters.invalid();
-        }
         let item = Item::Checkpoint(Checkpoint { timestamp, number: 0, source: self.source, is_leave, texts });
         if let Err(refused) = shared.queue.offer(item) {
             shared.counters.refused(refused);

@@ -6,8 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
+use crate::null_probe::is_null;
+
 /// The most bytes of JSON that are made of one value. Long texts in it are cut later on.
 const MAX_JSON_BYTES: usize = 2 << 20;
+/// What a buffer has from the beginning.
+const FIRST_BYTES: usize = 512;
 /// A buffer that grew beyond this is given back.
 const MAX_KEPT_BYTES: usize = 64 << 10;
 
@@ -17,11 +21,19 @@ thread_local! {
 }
 
 /// Gives the value's JSON, nothing for null; for what cannot be written, an object that says why.
+#[inline]
 pub(crate) fn with_json<R>(data: &(impl Serialize + ?Sized), then: impl FnOnce(&[u8]) -> R) -> R {
+    // A value's own code runs here, and a fault in it is not the host's end.
+    match catch_unwind(AssertUnwindSafe(|| is_null(data))) {
+        Ok(true) => then(&[]),
+        Ok(false) | Err(_) => with_written(data, then),
+    }
+}
+
+fn with_written<R>(data: &(impl Serialize + ?Sized), then: impl FnOnce(&[u8]) -> R) -> R {
     // Nothing while the thread ends.
     let mut json = BUFFER.try_with(Cell::take).unwrap_or_default();
     json.clear();
-    // A value's own code runs here, and a fault in it is not the host's end.
     let outcome = catch_unwind(AssertUnwindSafe(|| serde_json::to_writer(Bounded(&mut json), data)));
     let problem = match outcome {
         Ok(Ok(())) => None,
@@ -32,6 +44,7 @@ pub(crate) fn with_json<R>(data: &(impl Serialize + ?Sized), then: impl FnOnce(&
         json.clear();
         json.extend_from_slice(serde_json::json!({ "data_error": problem }).to_string().as_bytes());
     } else if json == b"null" {
+        // Such as a number that is none.
         json.clear();
     }
     let result = then(&json);
@@ -44,16 +57,29 @@ pub(crate) fn with_json<R>(data: &(impl Serialize + ?Sized), then: impl FnOnce(&
 /// Takes so many bytes and no more.
 struct Bounded<'a>(&'a mut Vec<u8>);
 
+impl Bounded<'_> {
+    #[cold]
+    fn grow(&mut self, bytes: usize) -> io::Result<()> {
+        if self.0.len() + bytes > MAX_JSON_BYTES {
+            return Err(io::Error::other("the value is larger than 2 MiB"));
+        }
+        self.0.reserve(bytes.max(FIRST_BYTES));
+        Ok(())
+    }
+}
+
 impl io::Write for Bounded<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes).map(|()| bytes.len())
     }
 
-    #[inline]
+    /// Inlined, because most of what comes is one byte that the compiler knows.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "measured: two thirds of the instructions of writing a small struct")]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.0.len() + bytes.len() > MAX_JSON_BYTES {
-            return Err(io::Error::other("the value is larger than 2 MiB"));
+        if bytes.len() > self.0.capacity() - self.0.len() {
+            self.grow(bytes.len())?;
         }
         self.0.extend_from_slice(bytes);
         Ok(())

@@ -79,6 +79,7 @@ impl Queue {
     }
 
     /// Takes an entry or refuses it; never waits.
+    #[inline]
     pub(crate) fn offer(&self, mut item: Item) -> Result<(), Refused> {
         let most = self.entries_bound.of(&item);
         let own_bytes = item.own_bytes();

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{RequestBuilder, StatusCode};
 use tracehub_core::wire::ingest::IngestAnswer;
 
+use crate::compression::{Compression, ENCODING};
 use crate::http::{self, BaseUrl};
 
 /// The most bytes that are read of an answer.
@@ -37,6 +39,7 @@ pub(crate) struct HttpTransport {
     url: String,
     headers: HeaderMap,
     timeout: Duration,
+    compression: Compression,
 }
 
 impl HttpTransport {
@@ -47,12 +50,24 @@ impl HttpTransport {
         if let Some(secret) = secret {
             headers.insert(http::SECRET_HEADER, secret);
         }
-        Ok(Self { http: http::client()?, url: base.join("/ingest"), headers, timeout })
+        let compression = Compression::default();
+        Ok(Self { http: http::client()?, url: base.join("/ingest"), headers, timeout, compression })
+    }
+
+    fn request(&self) -> RequestBuilder {
+        self.http.post(&self.url).headers(self.headers.clone()).timeout(self.timeout)
     }
 
     async fn exchange(&self, body: Bytes) -> Result<Outcome, reqwest::Error> {
-        let request = self.http.post(&self.url).headers(self.headers.clone());
-        let response = request.timeout(self.timeout).body(body).send().await?;
+        let mut response = match self.compression.compress(&body) {
+            Some(compressed) => self.request().header(CONTENT_ENCODING, ENCODING).body(compressed).send().await?,
+            None => self.request().body(body.clone()).send().await?,
+        };
+        // Another server than the one that offered it, perhaps behind the same name.
+        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && self.compression.refuse() {
+            response = self.request().body(body).send().await?;
+        }
+        self.compression.learn(response.headers());
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         let answer = http::read_body(response, MAX_ANSWER_BYTES).await;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tracehub_client::{BuildError, FlushOutcome, Refused, Stats, TraceHubClient};
 
-use crate::support::{LONG, Server, client, entry, send};
+use tracehub_core::wire::ingest::IngestBatch;
+
+use crate::support::{LONG, Reply, Server, client, entry, send};
 
 #[test]
 fn entries_arrive_in_order_over_one_connection() {
@@ -102,5 +104,38 @@ fn a_url_that_cannot_work_is_refused_when_the_client_is_built() {
         let err = TraceHubClient::builder(url).build().unwrap_err();
         assert!(matches!(err, BuildError::InvalidUrl { .. }), "{url}: {err}");
         assert!(!err.to_string().contains("pass@"), "{err}");
+    }
+}
+
+/// Answers like a server that takes zstd, or that has stopped to.
+fn offering_zstd(takes_it: bool) -> Server {
+    Server::start(move |_, request| {
+        let body = match request.header("content-encoding") {
+            None => request.body.clone(),
+            Some("zstd") if takes_it => zstd::decode_all(&request.body[..]).expect("the body is zstd"),
+            Some(_) => return Reply::Status(415, String::new()),
+        };
+        let count = IngestBatch::parse(body).expect("the body is a batch").entries().count();
+        let answer = format!(r#"{{"accepted":{count},"inserted":{count},"duplicates":0}}"#);
+        Reply::StatusWith(200, "accept-encoding: zstd, gzip", answer)
+    })
+}
+
+#[test]
+fn bodies_are_compressed_once_the_server_takes_it_and_never_again_when_it_does_not() {
+    let encodings = |server: &Server| -> Vec<Option<String>> {
+        server.requests().iter().map(|request| request.header("content-encoding").map(str::to_owned)).collect()
+    };
+    for takes_it in [true, false] {
+        let server = offering_zstd(takes_it);
+        let client = client(&server);
+        for _ in 0..3 {
+            send(&client, 20);
+            assert_eq!(client.flush(LONG), FlushOutcome::Complete);
+        }
+        assert_eq!(client.stats().delivered, 60);
+        let zstd = Some("zstd".to_owned());
+        let expected = if takes_it { vec![None, zstd.clone(), zstd] } else { vec![None, zstd, None, None] };
+        assert_eq!(encodings(&server), expected);
     }
 }

@@ -1,15 +1,20 @@
 //! `POST /ingest` and `POST /ingest/single`: entries in. 200 means stored.
 
-use actix_web::web;
+use actix_web::http::header;
+use actix_web::{Responder, web};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch, IngestSingleAnswer};
 
 use crate::error::ApiError;
 use crate::extract::body::JsonBody;
 use crate::state::State;
 
-pub(crate) async fn batch(state: web::Data<State>, body: JsonBody) -> Result<web::Json<IngestAnswer>, ApiError> {
+/// The encodings that a body may have. Said with each answer, so that a client need not guess (RFC 9110, 12.5.3).
+const ACCEPTED_ENCODINGS: (header::HeaderName, &str) = (header::ACCEPT_ENCODING, "zstd, gzip");
+
+pub(crate) async fn batch(state: web::Data<State>, body: JsonBody) -> Result<impl Responder, ApiError> {
     let batch = IngestBatch::parse(body.0)?;
-    Ok(web::Json(state.ingest.store(batch).await?))
+    let answer: IngestAnswer = state.ingest.store(batch).await?;
+    Ok(web::Json(answer).customize().insert_header(ACCEPTED_ENCODINGS))
 }
 
 pub(crate) async fn single(state: web::Data<State>, body: JsonBody) -> Result<web::Json<IngestSingleAnswer>, ApiError> {
