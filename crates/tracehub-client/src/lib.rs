@@ -3,8 +3,9 @@
 //! One entry's way through this crate: [`checkpoint`](CheckpointLogger) turns a value into an entry, `client.rs` hands
 //! it to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, moves it into a batch, which
 //! `batch.rs` cuts, and sends that through `transport.rs`; `retry.rs` decides what follows from the answer;
-//! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. The way back is `query.rs`, and
-//! `stream.rs` for a chain that still grows.
+//! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. The way back is `query/`,
+//! `stream.rs` for what is still growing, `resume/` for doing so over broken connections, and `blocking/` for programs
+//! without async.
 //!
 //! What a host may rely on:
 //! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
@@ -32,6 +33,7 @@
 //! ```
 
 mod batch;
+pub mod blocking;
 mod builder;
 mod checkpoint;
 mod client;
@@ -43,6 +45,7 @@ mod http;
 mod progress;
 mod query;
 mod queue;
+mod resume;
 mod retry;
 mod stats;
 mod stream;
@@ -54,8 +57,17 @@ pub use checkpoint::{CheckpointLogger, CheckpointScope};
 pub use client::{FlushOutcome, Report, TraceHubClient};
 pub use complaint::LOG_TARGET;
 pub use error::{BuildError, QueryError, Refused};
-pub use query::TraceHubQueryClient;
+pub use query::{
+    ChainStatus, Clocks, CorrelationPages, CorrelationQuery, RecentQuery, StreamFilter, TraceHubQueryClient,
+};
+pub use resume::{Interruption, ResumeEvent, ResumingStream};
 pub use stats::{Dropped, RefusedCounts, Stats};
 pub use stream::{MAX_EVENT_BYTES, StreamEvent, TraceStream};
-pub use tracehub_core::wire::read::{ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer};
+pub use tracehub_core::chain::CallStatus;
+pub use tracehub_core::store::EntryId;
+pub use tracehub_core::wire::calls::{CallAnswer, CallsAnswer, GapAnswer, SegmentAnswer, SkewAnswer, SourceAnswer};
+pub use tracehub_core::wire::compare::{CompareAnswer, ComparedCall, ComparedChain, ComparedSide};
+pub use tracehub_core::wire::read::{
+    ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer, RecentAnswer, RecentEntry,
+};
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};
