@@ -1,11 +1,15 @@
 //! The SDK from outside: its public API against a small HTTP server on the loopback.
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
+mod blocking;
 mod checkpoint;
 mod flush_close;
 mod losses;
 mod original;
 mod query;
+mod query_filters;
+mod real_server;
+mod resume;
 mod runtime;
 mod sending;
 mod stream;
