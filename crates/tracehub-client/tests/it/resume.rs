@@ -44,6 +44,7 @@ fn after(request: &Request) -> i64 {
 async fn story(stream: &mut ResumingStream) -> (String, Option<QueryError>) {
     let (mut story, mut last) = (String::new(), None);
     while let Some(event) = tokio::time::timeout(LONG, stream.next()).await.expect("an event in time") {
+        assert!(story.len() < 1_000, "it never ends: {story}");
         match event {
             Ok(ResumeEvent::Entry { id, entry }) => {
                 assert!(id.is_none_or(|id| id.to_string() == entry.suffix()));
@@ -220,6 +221,7 @@ async fn silence(server: &Server, mut stream: ResumingStream, seconds: u64) {
         if let Ok(event) = tokio::time::timeout(Duration::from_millis(1_500), stream.next()).await {
             break event;
         }
+        assert!(started.elapsed() < 3 * Duration::from_secs(seconds), "the silence is never noticed");
     };
     let waited = started.elapsed();
     tokio::time::resume();
