@@ -125,4 +125,43 @@ pub enum QueryError {
         /// How long was waited.
         after: Duration,
     },
+    /// The server lacks what was asked for: it is the Python one or an older one, or the address is another program's.
+    #[error("{url} has no {what}; the Python server lacks it, and so does a wrong address")]
+    Unsupported {
+        /// The server's address.
+        url: String,
+        /// What it lacks, such as `GET /compare`.
+        what: &'static str,
+    },
+    /// The thread that asks for a blocking caller could not be started, or has died.
+    #[error("the thread that asks the server is not there: {reason}")]
+    Worker {
+        /// The system's reason.
+        reason: String,
+    },
+}
+
+impl QueryError {
+    /// Whether the same question may well be answered a little later: there was no connection, it broke, the time was
+    /// up, or the server said that it is busy or at fault (408, 429, 5xx).
+    ///
+    /// ```
+    /// use tracehub_client::QueryError;
+    ///
+    /// assert!(QueryError::Status { status: 503, message: "overloaded".to_owned() }.may_pass());
+    /// assert!(!QueryError::Unauthorized { status: 401, message: "who are you?".to_owned() }.may_pass());
+    /// ```
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => true,
+            Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
+            Self::InvalidUrl { .. }
+            | Self::InvalidSecret
+            | Self::Unauthorized { .. }
+            | Self::Malformed { .. }
+            | Self::Unsupported { .. }
+            | Self::Worker { .. } => false,
+        }
+    }
 }

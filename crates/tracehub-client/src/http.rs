@@ -116,6 +116,9 @@ pub(crate) fn reason(err: &reqwest::Error) -> String {
 
 /// Reads an answer's body; none if it has more than `limit` bytes.
 pub(crate) async fn read_body(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Ok(None);
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > limit {

@@ -1,10 +1,11 @@
 //! The TraceHub SDK: send checkpoints without blocking, read chains back.
 //!
-//! One entry's way through this crate: [`checkpoint`](CheckpointLogger) turns a value into an entry, `client.rs` hands
-//! it to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, moves it into a batch, which
-//! `batch.rs` cuts, and sends that through `transport.rs`; `retry.rs` decides what follows from the answer;
-//! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. The way back is `query.rs`, and
-//! `stream.rs` for a chain that still grows.
+//! One entry's way through this crate: [`checkpoint`](CheckpointLogger) takes a value down as an `item.rs` and hands it
+//! to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, writes it into a batch, which
+//! `batch.rs` cuts and `delivery.rs` sends through `transport.rs`, by way of the disk where there is a `spool/`;
+//! `retry.rs` decides what follows from the answer; `stats.rs` counts what became of it and `progress.rs` wakes who
+//! waits in a flush. The way back is `query/`, `stream.rs` for what is still growing, `resume/` for doing so over broken
+//! connections, and `blocking/` for programs without async.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
 //! and out of HTTP.
@@ -12,7 +13,7 @@
 //! What a host may rely on:
 //! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
 //! - Every wait has a deadline that holds while the server hangs.
-//! - Every loss is counted by its reason: `accepted = delivered + dropped + pending`.
+//! - Every loss is counted by its reason: `accepted = delivered + spooled + dropped + pending`.
 //! - The SDK never prints. It logs through `tracing` with the target [`LOG_TARGET`], rarely, from its own thread.
 //!
 //! ```no_run
@@ -35,6 +36,7 @@
 //! ```
 
 mod batch;
+pub mod blocking;
 mod builder;
 mod checkpoint;
 mod client;
@@ -53,6 +55,7 @@ mod origin;
 mod progress;
 mod query;
 mod queue;
+mod resume;
 mod retry;
 mod scope;
 mod spool;
@@ -66,9 +69,18 @@ pub use checkpoint::CheckpointLogger;
 pub use client::{FlushOutcome, Report, TraceHubClient};
 pub use complaint::{Complaint, LOG_TARGET, Problem};
 pub use error::{BuildError, QueryError, Refused};
-pub use query::TraceHubQueryClient;
+pub use query::{
+    ChainStatus, Clocks, CorrelationPages, CorrelationQuery, RecentQuery, StreamFilter, TraceHubQueryClient,
+};
+pub use resume::{Interruption, ResumeEvent, ResumingStream};
 pub use scope::CheckpointScope;
 pub use stats::{Dropped, Recovered, RefusedCounts, Stats};
 pub use stream::{MAX_EVENT_BYTES, StreamEvent, TraceStream};
-pub use tracehub_core::wire::read::{ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer};
+pub use tracehub_core::chain::CallStatus;
+pub use tracehub_core::store::EntryId;
+pub use tracehub_core::wire::calls::{CallAnswer, CallsAnswer, GapAnswer, SegmentAnswer, SkewAnswer, SourceAnswer};
+pub use tracehub_core::wire::compare::{CompareAnswer, ComparedCall, ComparedChain, ComparedSide};
+pub use tracehub_core::wire::read::{
+    ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer, RecentAnswer, RecentEntry,
+};
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};

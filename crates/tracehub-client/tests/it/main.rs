@@ -1,6 +1,7 @@
 //! The SDK from outside: its public API against a small HTTP server on the loopback.
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
+mod blocking;
 mod checkpoint;
 mod correlation;
 mod flush_close;
@@ -9,6 +10,9 @@ mod losses;
 mod middleware;
 mod original;
 mod query;
+mod query_filters;
+mod real_server;
+mod resume;
 mod runtime;
 mod sending;
 mod stream;

@@ -6,7 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tracehub_client::{Direction, FlushOutcome, StreamEvent, TraceEntry, TraceHubClient, TraceHubQueryClient};
+use tracehub_client::{
+    ChainStatus, Clocks, CorrelationQuery, Direction, FlushOutcome, QueryError, RecentQuery, ResumeEvent, StreamEvent,
+    StreamFilter, TraceEntry, TraceHubClient, TraceHubQueryClient,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -90,4 +93,38 @@ async fn entries_arrive_at_the_original_and_come_back() {
     }
     assert_eq!(entries, 40);
     assert_eq!(client.close(PATIENCE).delivered, 200);
+}
+
+#[tokio::test]
+async fn what_the_original_lacks_is_said() {
+    let original = Original::start();
+    let client = TraceHubClient::builder(&original.url).timeout(PATIENCE).build().unwrap();
+    for number in 0..5 {
+        client.send(entry(number, Direction::Enter)).unwrap();
+    }
+    assert_eq!(client.flush(PATIENCE), FlushOutcome::Complete);
+    let query = TraceHubQueryClient::new(&original.url).unwrap().with_timeout(PATIENCE);
+    let lacks = |err: QueryError| matches!(err, QueryError::Unsupported { .. });
+
+    assert!(lacks(query.calls("chain-3", Clocks::Corrected).await.unwrap_err()));
+    assert!(lacks(query.compare("chain-3", "chain-4", Clocks::Corrected).await.unwrap_err()));
+    assert!(lacks(query.recent(&RecentQuery::new()).await.unwrap_err()));
+    assert!(lacks(query.stream(&StreamFilter::new()).await.unwrap_err()));
+    assert!(lacks(query.follow(&StreamFilter::new()).next().await.unwrap().unwrap_err()));
+    // It passes over the filter and lists every chain.
+    let complete = CorrelationQuery::new().status(ChainStatus::Complete);
+    assert!(lacks(query.correlations(&complete).await.unwrap_err()));
+
+    assert_eq!(query.correlations(&CorrelationQuery::new().limit(3)).await.unwrap().count, 3);
+    let mut pages = query.correlation_pages(CorrelationQuery::new());
+    assert_eq!(pages.next().await.unwrap().unwrap().count, 5);
+    assert!(pages.next().await.is_none());
+    let mut pages = query.correlation_pages(CorrelationQuery::new().limit(3));
+    assert!(lacks(pages.next().await.unwrap().unwrap_err()));
+
+    let mut stream = query.follow_traces("chain-3", Some(Duration::from_secs(1))).unwrap();
+    assert_eq!(stream.next().await, Some(Ok(ResumeEvent::Connected { after: None })));
+    assert!(matches!(stream.next().await, Some(Ok(ResumeEvent::Entry { id: None, .. }))));
+    assert_eq!(stream.next().await, Some(Ok(ResumeEvent::Timeout)));
+    assert!(stream.next().await.is_none());
 }

@@ -26,6 +26,12 @@ impl EntryId {
     pub const ZERO: Self = Self(0);
 }
 
+impl From<i64> for EntryId {
+    fn from(id: i64) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for EntryId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)

@@ -1,6 +1,8 @@
 //! What queries answer: chains, lists of chains, the server's health; and an entry's JSON, written straight from a row.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::entry::{EntryRef, TraceEntry};
 use crate::store::EntryId;
@@ -49,6 +51,40 @@ pub struct CorrelationSummary {
     /// and never by the original.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub complete: Option<bool>,
+}
+
+/// The answer to `GET /recent`, as a client reads it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct RecentAnswer {
+    /// The entries, in the order of their commits.
+    pub traces: Vec<RecentEntry>,
+    /// How many entries there are.
+    pub count: u64,
+    /// The last entry that was looked at: `since_id` of the next question.
+    pub last_id: EntryId,
+}
+
+/// An entry with its place in the order of commits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecentEntry {
+    /// Its place.
+    pub id: EntryId,
+    /// The entry.
+    pub entry: TraceEntry,
+}
+
+impl<'de> Deserialize<'de> for RecentEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Numbered {
+            id: EntryId,
+        }
+        // The entry keeps its `data` as text, which a flattened field cannot. So its object is read twice.
+        let object = Box::<RawValue>::deserialize(deserializer)?;
+        let Numbered { id } = serde_json::from_str(object.get()).map_err(D::Error::custom)?;
+        let entry = serde_json::from_str(object.get()).map_err(D::Error::custom)?;
+        Ok(Self { id, entry })
+    }
 }
 
 /// The answer to `GET /health`.
@@ -227,6 +263,17 @@ mod tests {
             String::from_utf8(out).unwrap(),
             r#"{"source_id":"MA","correlation_id":"c\"1","timestamp":1706803200123.0,"suffix":"x7K","direction":"->","operation":"REST","endpoint":"/api/agents","data":{"binding_id":"123"},"hostname":"unknown","raw_line":null}"#
         );
+    }
+
+    #[test]
+    fn recent_entries_are_read_back_with_their_ids_and_their_data_as_text() {
+        let entry = TraceEntry::builder("MA", "c1").data_json(r#"{"n":1.50}"#).build().unwrap();
+        let mut writer = RecentWriter::default();
+        writer.push(EntryId(7), &entry.as_ref());
+        let answer: RecentAnswer = serde_json::from_slice(&writer.finish(EntryId(9))).unwrap();
+        assert_eq!((answer.count, answer.last_id), (1, EntryId(9)));
+        assert_eq!(answer.traces, [RecentEntry { id: EntryId(7), entry }]);
+        assert_eq!(answer.traces[0].entry.data(), Some(r#"{"n":1.50}"#));
     }
 
     #[test]

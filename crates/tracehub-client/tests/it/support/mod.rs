@@ -1,12 +1,14 @@
 //! Helpers of all tests: entries, clients and a runtime.
 
+mod real;
 mod server;
 
 use std::time::Duration;
 
 use tracehub_client::{TraceEntry, TraceHubClient};
 
-pub(crate) use server::{Reply, Server};
+pub(crate) use real::RealServer;
+pub(crate) use server::{Reply, Request, Server};
 
 /// Longer than any test should take; a wait of this length that ends by itself is a failure.
 pub(crate) const LONG: Duration = Duration::from_secs(30);

@@ -50,6 +50,8 @@ pub(crate) enum Reply {
     Events(Vec<String>),
     /// The same, but nothing after the pieces, not even the end.
     EventsThenSilence(Vec<String>),
+    /// These bytes, then the end of the connection.
+    Raw(Vec<u8>),
     /// No answer; the connection stays.
     Hang,
     /// No answer; the connection is closed.
@@ -176,6 +178,10 @@ impl State {
                 Reply::EventsThenSilence(pieces) => {
                     write_events(connection, &pieces)?;
                     return wait_for_end(connection);
+                }
+                Reply::Raw(bytes) => {
+                    let mut connection = connection;
+                    return connection.write_all(&bytes);
                 }
                 Reply::Hang => return wait_for_end(connection),
                 Reply::Disconnect => return Ok(()),
