@@ -84,3 +84,8 @@ pub use tracehub_core::wire::read::{
     ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer, RecentAnswer, RecentEntry,
 };
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};
+
+/// The examples of the guide, compiled as tests.
+#[cfg(all(doctest, feature = "actix-web", feature = "tower", feature = "reqwest"))]
+#[doc = include_str!("../../../docs/client.md")]
+struct Guide;
