@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError as _, web};
 
+use crate::access::gate;
 use crate::error::ApiError;
 use crate::routes::{admin, compare, correlations, health, ingest, live, recent, traces};
 use crate::state::State;
@@ -26,6 +27,7 @@ pub(crate) fn app(
 > {
     App::new()
         .app_data(web::Data::new(state))
+        .wrap(from_fn(gate::pass))
         .wrap(from_fn(log_request))
         .service(resource("/ingest", "POST").route(web::post().to(ingest::batch)))
         .service(resource("/ingest/single", "POST").route(web::post().to(ingest::single)))

@@ -52,6 +52,31 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", env = "TRACEHUB_LOG", default_value = "info,actix_server=warn")]
     pub log: String,
 
+    /// Secret for sending and deleting, and for reading unless that has its own; two, separated by a comma, while one
+    /// takes the other's place. Others can see flags: rather use the variable or --secret-file
+    #[arg(long, value_name = "SECRET", env = "TRACEHUB_SECRET", hide_env_values = true)]
+    pub secret: Option<String>,
+
+    /// File that holds the secret
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_SECRET_FILE", conflicts_with = "secret")]
+    pub secret_file: Option<PathBuf>,
+
+    /// Secret for reading
+    #[arg(long, value_name = "SECRET", env = "TRACEHUB_READ_SECRET", hide_env_values = true)]
+    pub read_secret: Option<String>,
+
+    /// File that holds the secret for reading
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_READ_SECRET_FILE", conflicts_with = "read_secret")]
+    pub read_secret_file: Option<PathBuf>,
+
+    /// Name that this server is reached by, for the `Host` header of requests; may be given more than once
+    #[arg(long, value_name = "NAME", env = "TRACEHUB_PUBLIC_HOST", value_delimiter = ',')]
+    pub public_host: Vec<String>,
+
+    /// Origin whose pages may use this server from a browser, such as https://tools.example; may be given more than once
+    #[arg(long, value_name = "ORIGIN", env = "TRACEHUB_CORS_ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<String>,
+
     /// Listen beyond this machine although anyone who reaches the port can then read, write and delete
     #[arg(long)]
     pub insecure_no_auth: bool,

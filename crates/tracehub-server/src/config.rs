@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracehub_core::store::sqlite::Durability;
 
+use crate::access::{Hosts, Secrets, SecretsError};
 use crate::args::{Args, DurabilityArg};
 
 /// What [`run`](crate::run()) needs to know.
@@ -21,6 +22,21 @@ pub struct Config {
     pub max_db_bytes: Option<u64>,
     /// Bytes that stay free on the database's disk; with less, ingest is refused.
     pub min_free_bytes: u64,
+    /// Who is let in.
+    pub access: AccessConfig,
+}
+
+/// Who is let in, and by which name.
+#[derive(Debug, Clone)]
+pub struct AccessConfig {
+    /// What opens ingest and deletion; none: nothing is asked.
+    pub secret: Option<Secrets>,
+    /// What opens reading; none: [`secret`](Self::secret) does.
+    pub read_secret: Option<Secrets>,
+    /// The names that the server answers to.
+    pub hosts: Hosts,
+    /// The origins whose pages may use it from a browser.
+    pub cors_origins: Vec<String>,
 }
 
 impl Config {
@@ -45,9 +61,30 @@ pub enum ConfigError {
     /// The address can be reached from other machines, and nothing guards it.
     #[error(
         "--host (TRACEHUB_HOST) {0} can be reached from other machines: anyone there could read, write and delete; \
-         use 127.0.0.1, or say --insecure-no-auth if that is meant"
+         set TRACEHUB_SECRET, use 127.0.0.1, or say --insecure-no-auth if that is meant"
     )]
     Exposed(SocketAddr),
+    /// A secret cannot be used. Its text is not repeated.
+    #[error("{setting} {source}")]
+    Secret {
+        /// The flag and the variable.
+        setting: &'static str,
+        /// Why.
+        source: SecretsError,
+    },
+    /// A file with a secret cannot be read.
+    #[error("{setting} {}: {source}", file.display())]
+    SecretFile {
+        /// The flag and the variable.
+        setting: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An origin is not one.
+    #[error("--cors-origin (TRACEHUB_CORS_ORIGIN) {0:?} is not an origin such as https://tools.example")]
+    Origin(String),
 }
 
 /// Checks the arguments: the address to listen on, and the rest.
@@ -56,7 +93,8 @@ pub enum ConfigError {
 /// [`ConfigError`] names the setting.
 pub fn resolve(args: &Args) -> Result<(SocketAddr, Config), ConfigError> {
     let address = resolve_address(&args.host, args.port)?;
-    if !address.ip().is_loopback() && !args.insecure_no_auth {
+    let access = resolve_access(args, address)?;
+    if !address.ip().is_loopback() && access.secret.is_none() && !args.insecure_no_auth {
         return Err(ConfigError::Exposed(address));
     }
     let config = Config {
@@ -68,8 +106,57 @@ pub fn resolve(args: &Args) -> Result<(SocketAddr, Config), ConfigError> {
         retention: Duration::from_secs(args.retention_hours * 3600),
         max_db_bytes: args.max_db_bytes,
         min_free_bytes: args.min_free_bytes,
+        access,
     };
     Ok((address, config))
+}
+
+fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, ConfigError> {
+    if let Some(origin) = args.cors_origin.iter().find(|origin| !is_origin(origin)) {
+        return Err(ConfigError::Origin(origin.clone()));
+    }
+    Ok(AccessConfig {
+        secret: secrets(
+            ["--secret (TRACEHUB_SECRET)", "--secret-file (TRACEHUB_SECRET_FILE)"],
+            args.secret.as_deref(),
+            args.secret_file.as_deref(),
+        )?,
+        read_secret: secrets(
+            ["--read-secret (TRACEHUB_READ_SECRET)", "--read-secret-file (TRACEHUB_READ_SECRET_FILE)"],
+            args.read_secret.as_deref(),
+            args.read_secret_file.as_deref(),
+        )?,
+        hosts: Hosts::of(address.ip(), &args.public_host),
+        cors_origins: args.cors_origin.clone(),
+    })
+}
+
+/// Secrets from a value or a file; an empty value is none, which is what `VAR=` in a compose file means.
+fn secrets(
+    settings: [&'static str; 2],
+    value: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<Secrets>, ConfigError> {
+    let [by_value, by_file] = settings;
+    if let Some(file) = file {
+        let failed = |source| ConfigError::SecretFile { setting: by_file, file: file.to_owned(), source };
+        let text = std::fs::read_to_string(file).map_err(failed)?;
+        let parsed = Secrets::parse(&text);
+        return parsed.map(Some).map_err(|source| ConfigError::Secret { setting: by_file, source });
+    }
+    match value.filter(|value| !value.is_empty()) {
+        None => Ok(None),
+        Some(value) => {
+            Secrets::parse(value).map(Some).map_err(|source| ConfigError::Secret { setting: by_value, source })
+        }
+    }
+}
+
+/// `scheme://host[:port]`, as browsers send it; never `*`.
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, site)| {
+        matches!(scheme, "http" | "https") && !site.is_empty() && !site.contains(['/', '*', '?', '#', '@'])
+    })
 }
 
 fn resolve_address(host: &str, port: u16) -> Result<SocketAddr, ConfigError> {
@@ -101,8 +188,32 @@ mod tests {
         assert_eq!(resolve_args(&["--host", "[::1]", "--port", "1"]).unwrap().0.to_string(), "[::1]:1");
         assert!(matches!(resolve_args(&["--host", "0.0.0.0"]), Err(ConfigError::Exposed(_))));
         assert!(resolve_args(&["--host", "0.0.0.0", "--insecure-no-auth"]).is_ok());
+        assert!(resolve_args(&["--host", "0.0.0.0", "--secret", "a long secret"]).is_err(), "three values");
+        assert!(resolve_args(&["--host", "0.0.0.0", "--secret", "a-long-secret"]).is_ok());
+        assert!(matches!(resolve_args(&["--host", "0.0.0.0", "--secret", ""]), Err(ConfigError::Exposed(_))));
         let err = resolve_args(&["--host", "no such host"]).unwrap_err();
         assert!(err.to_string().contains("TRACEHUB_HOST"), "{err}");
+    }
+
+    #[test]
+    fn secrets_come_from_files_too_and_are_never_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "first-secret\nsecond-secret\n").unwrap();
+        let (_, config) = resolve_args(&["--secret-file", file.to_str().unwrap()]).unwrap();
+        assert!(config.access.secret.is_some_and(|secrets| secrets.accept("second-secret")));
+        let err = resolve_args(&["--read-secret", "hunter2"]).unwrap_err().to_string();
+        assert!(err.contains("TRACEHUB_READ_SECRET") && !err.contains("hunter2"), "{err}");
+        let err = resolve_args(&["--secret-file", "/nowhere/secret"]).unwrap_err().to_string();
+        assert!(err.contains("/nowhere/secret"), "{err}");
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        assert!(resolve_args(&["--cors-origin", "https://a.example,http://b.example:8080"]).is_ok());
+        for origin in ["*", "https://*", "a.example", "https://a.example/", "file://"] {
+            assert!(matches!(resolve_args(&["--cors-origin", origin]), Err(ConfigError::Origin(_))), "{origin}");
+        }
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub(crate) enum ApiError {
     QueryTimeout,
     TooManyStreams,
     ChainTooLarge(usize),
+    Unauthorized,
+    Forbidden,
+    BadOrigin,
+    BadHost,
+    TooManyAttempts(u32),
     Internal,
 }
 
@@ -58,6 +63,11 @@ impl ApiError {
             Self::QueryTimeout => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::QueryTimeout),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyStreams),
             Self::ChainTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ChainTooLarge),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized),
+            Self::Forbidden => (StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+            Self::BadOrigin => (StatusCode::FORBIDDEN, ErrorCode::BadOrigin),
+            Self::BadHost => (StatusCode::MISDIRECTED_REQUEST, ErrorCode::BadHost),
+            Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyAttempts),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
         }
     }
@@ -80,6 +90,7 @@ impl ApiError {
             }
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
             Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
+            Self::TooManyAttempts(seconds) => Some(*seconds),
             _ => None,
         }
     }
@@ -105,6 +116,15 @@ impl fmt::Display for ApiError {
             Self::QueryTimeout => formatter.write_str("the question took too long; ask for less"),
             Self::TooManyStreams => formatter.write_str("there are as many streams as there may be; close some"),
             Self::ChainTooLarge(most) => write!(formatter, "a chain of more than {most} entries is not analysed"),
+            Self::Unauthorized => {
+                formatter.write_str("this asks for a secret: send it as X-TraceHub-Secret or Authorization: Bearer")
+            }
+            Self::Forbidden => formatter.write_str("the secret is not valid for this"),
+            Self::BadOrigin => {
+                formatter.write_str("pages of other origins may not do this; --cors-origin lists those that may")
+            }
+            Self::BadHost => formatter.write_str("this server has another name; --public-host adds one"),
+            Self::TooManyAttempts(_) => formatter.write_str("there were too many wrong secrets from this address"),
             Self::Internal => formatter.write_str("the server failed; its log says why"),
         }
     }
@@ -123,6 +143,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(status);
         if let Self::MethodNotAllowed(allowed) = self {
             response.insert_header((header::ALLOW, *allowed));
+        }
+        if let Self::Unauthorized = self {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"tracehub\""));
         }
         if let Some(seconds) = retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));

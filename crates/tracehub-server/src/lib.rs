@@ -5,6 +5,7 @@
 //! whatever else waits, answers, and hands the new entries to `live/hub.rs`, which wakes the streams of `live/stream.rs`.
 //! Reads go `routes/*.rs`, `reader.rs`, store. `error.rs` is the only door from a failure to a status code.
 
+pub mod access;
 mod app;
 pub mod args;
 mod chain_body;

@@ -11,6 +11,7 @@ use actix_web::HttpServer;
 use tracehub_core::store::sqlite::{OpenError, OpenOptions};
 use tracehub_core::store::{StoreError, StoreReader as _};
 
+use crate::access::Access;
 use crate::app;
 use crate::config::{self, Config};
 use crate::ingest::Ingest;
@@ -71,6 +72,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let (ingest, commands) = Ingest::new();
     let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), &config).map_err(RunError::Writer)?;
     let state = State {
+        access: Arc::new(Access::new(&config.access)),
         config: Arc::new(config),
         ingest: ingest.clone(),
         reader: Reader::new(Arc::new(reader)),
@@ -135,6 +137,7 @@ fn announce(listener: &TcpListener, config: &Config) {
     let address = listener.local_addr();
     let reach = match &address {
         Ok(address) if address.ip().is_loopback() => "this machine only",
+        Ok(_) | Err(_) if config.access.secret.is_some() => "every machine that reaches this address, with the secret",
         Ok(_) | Err(_) => "every machine that reaches this address, without a secret",
     };
     let address = address.map_or_else(|_| "an unknown address".to_owned(), |address| address.to_string());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::live::admission::Admission;
@@ -16,4 +17,5 @@ pub(crate) struct State {
     pub(crate) reader: Reader,
     pub(crate) hub: Arc<Hub>,
     pub(crate) streams: Admission,
+    pub(crate) access: Arc<Access>,
 }

@@ -43,6 +43,16 @@ pub enum ErrorCode {
     TooManyStreams,
     /// The chain has too many entries to be analysed.
     ChainTooLarge,
+    /// The route asks for a secret, and none was sent.
+    Unauthorized,
+    /// The secret is wrong, or not the one for this route.
+    Forbidden,
+    /// A page of another origin sends this through a browser.
+    BadOrigin,
+    /// The request is for a server of another name.
+    BadHost,
+    /// Too many wrong secrets came from this address. Try again after `retry_after`.
+    TooManyAttempts,
     /// A fault of the server; its log says which.
     Internal,
 }

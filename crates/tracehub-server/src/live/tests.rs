@@ -18,6 +18,7 @@ use super::frame::{self, Committed};
 use super::hub::Hub;
 use super::stream::{Course, events};
 use super::subject::{Filter, Subject};
+use crate::access::Access;
 use crate::args::Args;
 use crate::ingest::Ingest;
 use crate::reader::Reader;
@@ -36,6 +37,7 @@ impl Fixture {
         let (writer, reader) = open(&OpenOptions::new(folder.path().join("tracehub.db"))).unwrap();
         let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
         let state = State {
+            access: Arc::new(Access::new(&config.access)),
             config: Arc::new(config),
             ingest: Ingest::new().0,
             reader: Reader::new(Arc::new(reader)),

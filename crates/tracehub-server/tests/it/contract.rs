@@ -67,6 +67,7 @@ const DIFFERENT: &[(&str, u16, &str)] = &[
     ("cors-preflight-get", 405, "no other origin is let in"),
     ("cors-preflight-unknown-route", 404, "no other origin is let in"),
     ("cors-preflight-bad-method", 405, "no other origin is let in"),
+    ("cors-on-422", 403, "no other origin is let in"),
     ("ingest-ts-string-inf", 422, "timestamps are finite"),
     ("traces-tsinf", 200, "infinity was refused"),
     ("ingest-ts-1e400", 422, "timestamps are finite"),

@@ -228,7 +228,7 @@ async fn a_stuck_listener_is_cut_off_and_its_descriptor_freed() {
     let stuck: Vec<_> = (0..STUCK)
         .map(|_| {
             let mut stream = std::net::TcpStream::connect(&address).unwrap();
-            stream.write_all(b"GET /traces/c/stream?timeout=600 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            stream.write_all(b"GET /traces/c/stream?timeout=600 HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
             stream
         })
         .collect();

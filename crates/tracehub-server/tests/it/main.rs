@@ -7,6 +7,7 @@
 
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
+mod access;
 mod contract;
 mod crash;
 mod live;

@@ -173,7 +173,8 @@ async fn a_body_that_stops_halfway_is_cut_off_and_harms_nobody() {
     let server = Server::start();
     let address = server.url.strip_prefix("http://").unwrap();
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head = "POST /ingest HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let head =
+        "POST /ingest HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     slow.write_all(head.as_bytes()).await.unwrap();
     server.ingest(&[entry("c", 1.0, "s", "->")]).await;
     let mut reply = vec![0; 12];
