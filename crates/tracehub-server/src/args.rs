@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", env = "TRACEHUB_PUBLIC_HOST", value_delimiter = ',')]
     pub public_host: Vec<String>,
 
-    /// Origin whose pages may use this server from a browser, such as https://tools.example; may be given more than once
+    /// Origin whose pages may use this server from a browser, such as <https://tools.example>; may be given more than once
     #[arg(long, value_name = "ORIGIN", env = "TRACEHUB_CORS_ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
 

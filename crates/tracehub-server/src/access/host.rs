@@ -26,8 +26,7 @@ impl Hosts {
     #[must_use]
     pub fn accept(&self, host: &str) -> bool {
         let Some(names) = &self.0 else { return true };
-        let name = name_of(host).to_ascii_lowercase();
-        names.iter().any(|known| *known == name)
+        names.contains(&name_of(host).to_ascii_lowercase())
     }
 }
 

@@ -41,7 +41,7 @@ fn registered() -> Vec<&'static str> {
 }
 
 fn guarded(args: &[&str]) -> Server {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = command(&folder.path().join("tracehub.db"));
     command.env("TRACEHUB_SECRET", SECRET).args(args);
     Server::spawn(folder, &mut command)
@@ -51,7 +51,7 @@ fn guarded(args: &[&str]) -> Server {
 fn client() -> Client {
     static LAST: AtomicU8 = AtomicU8::new(1);
     let address = Ipv4Addr::new(127, 0, 0, LAST.fetch_add(1, Ordering::Relaxed) + 1);
-    Client::builder().local_address(IpAddr::V4(address)).build().unwrap()
+    Client::builder().local_address(IpAddr::V4(address)).build().expect("a client")
 }
 
 #[tokio::test]
