@@ -9,6 +9,7 @@ pub mod access;
 mod app;
 pub mod args;
 mod chain_body;
+mod clock;
 pub mod config;
 mod error;
 mod extract;

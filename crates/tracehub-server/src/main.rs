@@ -9,6 +9,9 @@ use tracehub_server::args::Args;
 use tracehub_server::config::{self, ConfigError};
 use tracehub_server::{RunError, run, telemetry};
 
+/// "File size limit exceeded": the same number on every Unix this runs on.
+const SIGXFSZ: i32 = 25;
+
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(transparent)]
@@ -40,6 +43,8 @@ async fn main() -> ExitCode {
 async fn start(args: &Args) -> Result<(), StartError> {
     let (address, config) = config::resolve(args)?;
     let listener = TcpListener::bind(address).map_err(|err| StartError::Listen(address, err))?;
+    // A file that reaches the limit of the user's shell (ulimit -f) is a write that fails, not the end of the process.
+    let _file_size = signal(SignalKind::from_raw(SIGXFSZ)).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let shutdown = async move {

@@ -8,7 +8,6 @@ use tracehub_core::store::{StoreError, StoreSize, StoreWriter};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::Reply;
-use crate::writer::unix_seconds;
 
 /// Entries deleted between two small groups: ingest's slowest answers stay where they were. Between large groups as many
 /// go as have come, or deletion would fall behind.
@@ -89,18 +88,18 @@ impl Upkeep {
         !low
     }
 
-    /// Goes on for a few ms. `rows` is how many entries the last group had.
-    pub(crate) fn step(&mut self, store: &mut dyn StoreWriter, rows: usize) {
+    /// Goes on for a few ms. `rows` is how many entries the last group had, `now` the Unix time in seconds.
+    pub(crate) fn step(&mut self, store: &mut dyn StoreWriter, rows: usize, now: i64) {
         let limit = u32::try_from(rows).unwrap_or(u32::MAX).max(MIN_DELETED_PER_STEP);
-        self.delete_expired(store, limit);
+        self.delete_expired(store, limit, now);
         self.evict(store, limit);
         self.give_back(store);
     }
 
-    fn delete_expired(&mut self, store: &mut dyn StoreWriter, limit: u32) {
+    fn delete_expired(&mut self, store: &mut dyn StoreWriter, limit: u32, now: i64) {
         let Some(cleanup) = &mut self.cleanup else { return };
         let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        let cutoff = unix_seconds().saturating_sub(retention);
+        let cutoff = now.saturating_sub(retention);
         let outcome = match store.delete_arrived_before(cutoff, limit) {
             Ok(step) => {
                 cleanup.deleted += step.entries;

@@ -6,12 +6,12 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
 
 use crossbeam_channel::Receiver;
 use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
@@ -31,7 +31,7 @@ pub(crate) fn spawn(
     let upkeep = Upkeep::new(config);
     std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        Writer { store, commands, hub, upkeep }.run();
+        Writer { store, commands, hub, upkeep, clock: Clock::start() }.run();
     })
 }
 
@@ -52,6 +52,7 @@ struct Writer {
     commands: Receiver<Command>,
     hub: Arc<Hub>,
     upkeep: Upkeep,
+    clock: Clock,
 }
 
 /// Batches that are committed together.
@@ -78,7 +79,8 @@ impl Writer {
             let (group, stop) = self.collect(first);
             let rows = group.rows;
             self.commit(group);
-            self.upkeep.step(&mut *self.store, rows);
+            let now = self.clock.now();
+            self.upkeep.step(&mut *self.store, rows, now);
             if stop {
                 self.finish();
                 return;
@@ -124,7 +126,7 @@ impl Writer {
             refuse(replies, || ApiError::StorageFull);
             return;
         }
-        let now = unix_seconds();
+        let now = self.clock.now();
         match self.store.ingest(&batches, now) {
             Ok(receipts) => {
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
@@ -170,12 +172,6 @@ fn refuse(replies: Vec<Reply<IngestAnswer>>, error: impl Fn() -> ApiError) {
 fn answer(receipt: &Receipt) -> IngestAnswer {
     let (inserted, duplicates) = (receipt.inserted(), receipt.duplicates());
     IngestAnswer { accepted: inserted + duplicates, inserted, duplicates }
-}
-
-/// Unix time in seconds; 0 on a clock before 1970.
-pub(crate) fn unix_seconds() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

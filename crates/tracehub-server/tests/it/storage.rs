@@ -153,3 +153,36 @@ fn settled_size(path: &Path) -> u64 {
         size = now;
     }
 }
+
+/// `ulimit -f`: without a word, the system ends a program that writes beyond it.
+#[tokio::test]
+async fn a_limit_on_the_size_of_files_refuses_ingest_and_ends_nothing() {
+    const LIMIT: u64 = 12 << 20;
+    for min_free_bytes in ["4000000", "0"] {
+        let folder = TempDir::new().expect("a temporary folder");
+        let server = command(&folder.path().join("tracehub.db"));
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("ulimit -f {} && exec \"$@\"", LIMIT / 1024), "bash"]);
+        shell.arg(server.get_program()).args(["--min-free-bytes", min_free_bytes, "--durability", "normal"]);
+        for (name, value) in server.get_envs() {
+            shell.env(name, value.unwrap_or_default());
+        }
+        let server = Server::spawn(folder, &mut shell);
+        let mut taken = 0;
+        let refusal = loop {
+            let (status, answer) = server.post("/ingest", batch(taken)).await;
+            if status != 200 {
+                break answer;
+            }
+            taken += 1;
+            assert!(taken < 5_000, "the limit was reached");
+        };
+        let expected = if min_free_bytes == "0" { "storage_unavailable" } else { "storage_full" };
+        assert_eq!(refusal["error"], expected);
+        assert!(taken > 50, "{taken}");
+        for number in (0..taken).step_by(7).chain([taken - 1]) {
+            assert_eq!(server.get(&format!("/traces/c{number}")).await.1["count"], 50, "batch {number}");
+        }
+        assert_eq!(server.get("/health").await.0, 200);
+    }
+}

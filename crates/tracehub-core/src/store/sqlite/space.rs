@@ -5,6 +5,7 @@
 //! vacuum, <https://www.sqlite.org/pragma.html#pragma_incremental_vacuum>), and the end is cut off. A whole `VACUUM` would
 //! hold up ingest for seconds and need the room twice.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -43,11 +44,18 @@ fn pragma(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
     connection.prepare_cached(statement)?.query_row([], |row| row.get(0))
 }
 
-/// The bytes that this user may still write where a file is; none if the system does not say.
+/// The bytes that this user may still write where a file is, on its disk and by the limit of its process (`ulimit -f`);
+/// none if the system does not say.
 #[cfg(unix)]
 pub(super) fn free_disk_bytes(path: &Path) -> io::Result<Option<u64>> {
     let disk = rustix::fs::statvfs(path.parent().unwrap_or(Path::new(".")))?;
-    Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
+    let on_disk = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    let below_limit = match limit {
+        Some(limit) => limit.saturating_sub(fs::metadata(path).map_or(0, |file| file.len())),
+        None => u64::MAX,
+    };
+    Ok(Some(on_disk.min(below_limit)))
 }
 
 #[cfg(not(unix))]
