@@ -1,6 +1,8 @@
 //! Bodies made smaller, once the server has said that it takes them so. The original never says it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+#[cfg(feature = "compression")]
+use std::cell::RefCell;
 use std::fmt;
 
 use bytes::Bytes;
@@ -9,8 +11,10 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap};
 /// What [`Compression::compress`] makes.
 pub(crate) const ENCODING: &str = "zstd";
 /// The fastest level. The next ones take twice the time for a tenth less.
+#[cfg(feature = "compression")]
 const LEVEL: i32 = 1;
 /// Smaller bodies fit into one packet as they are.
+#[cfg(feature = "compression")]
 const LEAST_BYTES: usize = 1 << 10;
 
 /// What is known of the server, and the compressor with its memory of some hundred kilobytes, made when it is first used.
@@ -18,6 +22,7 @@ const LEAST_BYTES: usize = 1 << 10;
 pub(crate) struct Compression {
     accepted: Cell<bool>,
     refused: Cell<bool>,
+    #[cfg(feature = "compression")]
     compressor: RefCell<Option<zstd::bulk::Compressor<'static>>>,
 }
 
@@ -38,6 +43,7 @@ impl Compression {
     }
 
     /// The compressed body; none if it stays as it is.
+    #[cfg(feature = "compression")]
     pub(crate) fn compress(&self, body: &Bytes) -> Option<Bytes> {
         if !self.accepted.get() || body.len() < LEAST_BYTES {
             return None;
@@ -47,6 +53,15 @@ impl Compression {
             *compressor = zstd::bulk::Compressor::new(LEVEL).ok();
         }
         compressor.as_mut()?.compress(body).ok().map(Bytes::from)
+    }
+}
+
+/// Without the feature `compression` every body stays as it is.
+#[cfg(not(feature = "compression"))]
+impl Compression {
+    #[expect(clippy::unused_self, reason = "the same call as with the feature")]
+    pub(crate) fn compress(&self, _: &Bytes) -> Option<Bytes> {
+        None
     }
 }
 
@@ -62,7 +77,7 @@ impl fmt::Debug for Compression {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "compression"))]
 mod tests {
     use reqwest::header::HeaderValue;
 

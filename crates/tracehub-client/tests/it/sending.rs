@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tracehub_client::{BuildError, FlushOutcome, Refused, Stats, TraceHubClient};
 
-use tracehub_core::wire::ingest::IngestBatch;
-
-use crate::support::{LONG, Reply, Server, client, entry, send};
+use crate::support::{LONG, Server, client, entry, send};
+#[cfg(feature = "compression")]
+use {crate::support::Reply, tracehub_core::wire::ingest::IngestBatch};
 
 #[test]
 fn entries_arrive_in_order_over_one_connection() {
@@ -108,6 +108,7 @@ fn a_url_that_cannot_work_is_refused_when_the_client_is_built() {
 }
 
 /// Answers like a server that takes zstd, or that has stopped to.
+#[cfg(feature = "compression")]
 fn offering_zstd(takes_it: bool) -> Server {
     Server::start(move |_, request| {
         let body = match request.header("content-encoding") {
@@ -121,6 +122,7 @@ fn offering_zstd(takes_it: bool) -> Server {
     })
 }
 
+#[cfg(feature = "compression")]
 #[test]
 fn bodies_are_compressed_once_the_server_takes_it_and_never_again_when_it_does_not() {
     let encodings = |server: &Server| -> Vec<Option<String>> {
