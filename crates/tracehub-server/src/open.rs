@@ -45,7 +45,11 @@ pub(crate) async fn open(
             };
         }
     };
-    Ok(Some(outcome.map_err(|_| RunError::OpenPanicked)??))
+    let (store, reader) = outcome.map_err(|_| RunError::OpenPanicked)??;
+    if let Some(damage) = store.log_damage() {
+        tracing::error!(%damage, "a disk has damaged the database's log; a copy of it lies beside the database");
+    }
+    Ok(Some((store, reader)))
 }
 
 /// What the log says of a migration.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
-use tracehub_core::store::sqlite::{OpenError, OpenOptions, open};
+use tracehub_core::store::sqlite::{LogDamage, OpenError, OpenOptions, open};
 use tracehub_core::store::{EntryId, StoreError, StoreReader as _, StoreWriter as _};
 
 use crate::support::{TempStore, batch, note, open_at};
@@ -120,4 +120,40 @@ fn a_question_that_takes_too_long_is_ended() {
     let outcome = reader.chain_entry_ids_by_time("c", None);
     assert!(matches!(outcome, Err(StoreError::TooSlow(_))), "{outcome:?}");
     drop(folder);
+}
+
+/// A log whose midst a disk has damaged: SQLite would pass over the rest in silence.
+#[test]
+fn a_damaged_log_is_noticed_and_kept() {
+    let store = TempStore::new();
+    let TempStore { mut writer, reader, folder } = store;
+    for number in 0..50 {
+        writer.ingest(&[batch(&[note("c", f64::from(number), "s", "->")])], 1).unwrap();
+    }
+    let path = folder.path().join("tracehub.db");
+    let log = folder.path().join("tracehub.db-wal");
+    let copies = [(path.clone(), fs::read(&path).unwrap()), (log.clone(), fs::read(&log).unwrap())];
+    drop((writer, reader));
+    let restore = |damage: &dyn Fn(&mut Vec<u8>)| {
+        for (file, bytes) in &copies {
+            let mut bytes = bytes.clone();
+            if *file == log {
+                damage(&mut bytes);
+            }
+            fs::write(file, bytes).unwrap();
+        }
+    };
+    restore(&|_| {});
+    let (whole, _) = open_at(&path).unwrap();
+    assert_eq!(whole.log_damage(), None);
+    drop(whole);
+    restore(&|log| log[32 + 3 * (24 + 8192) + 4_000] ^= 1);
+    let (writer, reader) = open_at(&path).unwrap();
+    assert!(matches!(writer.log_damage(), Some(LogDamage::Frames { used: 3, lost }) if lost > 40));
+    assert!(reader.chain_entry_ids("c", EntryId::ZERO).unwrap().len() < 50);
+    assert!(folder.path().join("tracehub.db.damaged-wal").exists());
+    drop((writer, reader));
+    restore(&|_| {});
+    fs::write(&path, []).unwrap();
+    assert!(matches!(open_at(&path).map(drop).unwrap_err(), OpenError::Corrupt { .. }), "empty beside a log");
 }

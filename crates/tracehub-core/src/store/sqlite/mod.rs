@@ -11,6 +11,7 @@ mod id_list;
 mod identity;
 mod import;
 mod list;
+mod log_check;
 mod migrate;
 mod open;
 mod read;
@@ -23,6 +24,7 @@ mod summary;
 mod write;
 
 pub use self::import::{MigrationProgress, MigrationReport};
+pub use self::log_check::LogDamage;
 pub use self::open::{Durability, OpenError, OpenOptions, open, open_with_progress};
 pub use self::read::SqliteReader;
 pub use self::write::SqliteWriter;

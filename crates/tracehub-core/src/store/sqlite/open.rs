@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::import::{self, MigrationProgress};
+use super::log_check::{self, LogDamage};
 use super::migrate::{self, Owner, OwnerError};
 use super::read::SqliteReader;
 use super::recent::Recent;
@@ -184,6 +185,7 @@ pub fn open_with_progress(
     let lock = lock(&path)?;
     create_private(&path)?;
     check_header(&path)?;
+    let log_damage = look_at_log(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
     let failed = |source| refused_by_sqlite(&path, source);
     let version = match check_owner(&path)? {
         Owner::Ours { version } => version,
@@ -196,7 +198,8 @@ pub fn open_with_progress(
     migrate::migrate(&mut connection, version).map_err(failed)?;
     let sites = SiteTable::new();
     let recent = Recent::default();
-    let writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock).map_err(failed)?;
+    let mut writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock).map_err(failed)?;
+    writer.log_damage = log_damage;
     let reader = SqliteReader::connect(&path, options, sites, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
     Ok((writer, reader))
@@ -261,7 +264,7 @@ pub(super) fn private_options() -> fs::OpenOptions {
     options
 }
 
-/// Refuses what is no SQLite file, or a part of one, before SQLite touches it. An empty file is a new database.
+/// Refuses what is no SQLite file, or a part of one, before SQLite touches it.
 fn check_header(path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::File { path: path.to_owned(), source };
     let mut header = Vec::new();
@@ -269,7 +272,12 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
     let length = file.metadata().map_err(failed)?.len();
     file.take(HEADER_BYTES).read_to_end(&mut header).map_err(failed)?;
     if header.is_empty() {
-        return Ok(());
+        // An empty file is a new database; with a log beside it, it has lost what was in it.
+        return if has_log(path) {
+            Err(OpenError::Corrupt { path: path.to_owned(), reason: "it is empty, and its log is not".to_owned() })
+        } else {
+            Ok(())
+        };
     }
     if !header.starts_with(SQLITE_MAGIC) {
         return Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() });
@@ -281,6 +289,21 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// What is wrong with the log. A damaged one is copied, because SQLite will write over what it cannot use.
+fn look_at_log(path: &Path) -> io::Result<Option<LogDamage>> {
+    let damage = log_check::log_damage(path)?;
+    if damage.is_some() {
+        let [mut log, mut copy] = [path.as_os_str().to_owned(), path.as_os_str().to_owned()];
+        log.push("-wal");
+        copy.push(".damaged-wal");
+        // One that is there already is older, and has what was lost first.
+        if !Path::new(&copy).exists() {
+            fs::copy(&log, &copy)?;
+        }
+    }
+    Ok(damage)
 }
 
 /// The file's length by its header, where that says: <https://www.sqlite.org/fileformat2.html#the_database_header>.

@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, TransactionBehavior};
 use super::chains::Chains;
 
 use super::identity::{self, Identities, Identity};
+use super::log_check::LogDamage;
 use super::recent::Recent;
 use super::sites::{SiteKey, SiteTable, Sites};
 use super::{ENTER, LEAVE, store_error};
@@ -32,6 +33,7 @@ pub struct SqliteWriter {
     pub(super) path: PathBuf,
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
     last_arrival: Option<i64>,
+    pub(super) log_damage: Option<LogDamage>,
     /// Held, not read: while it is open, no other server takes the file.
     _lock: File,
 }
@@ -56,8 +58,16 @@ impl SqliteWriter {
             path: path.to_owned(),
             last_arrival: last_arrival(&connection)?,
             connection,
+            log_damage: None,
             _lock: lock,
         })
+    }
+
+    /// What was wrong with the database's log when it was opened: then something that was committed is lost, by no fault of
+    /// a program. A copy of the log lies beside the database (`<database>.damaged-wal`).
+    #[must_use]
+    pub fn log_damage(&self) -> Option<LogDamage> {
+        self.log_damage
     }
 
     /// Runs one transaction; if it fails, what is remembered is read again from what is stored.
