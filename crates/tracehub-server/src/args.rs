@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// The checkpoint-trace hub: collects checkpoints over HTTP, keeps them in one SQLite file, gives chains back, live.
 ///
@@ -17,8 +17,12 @@ use clap::{Parser, ValueEnum};
     Example: tracehub-server --db /var/lib/tracehub/tracehub.db --retention-hours 72"
 )]
 pub struct Args {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Database file; made when missing, readable by its owner alone
-    #[arg(long, value_name = "FILE", env = "TRACEHUB_DB", default_value = "/tmp/tracehub.db")]
+    #[arg(long, global = true, value_name = "FILE", env = "TRACEHUB_DB", default_value = "/tmp/tracehub.db")]
     pub db: PathBuf,
 
     /// Port to listen on; 0 takes a free one
@@ -80,6 +84,19 @@ pub struct Args {
     /// Listen beyond this machine although anyone who reaches the port can then read, write and delete
     #[arg(long)]
     pub insecure_no_auth: bool,
+}
+
+/// What else the program can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Copy the database to a file, while the server goes on
+    ///
+    /// The copy is whole and checked, and overwrites nothing. Example: tracehub-server backup --db tracehub.db today.db
+    Backup {
+        /// The copy; must not exist yet
+        #[arg(value_name = "FILE")]
+        destination: PathBuf,
+    },
 }
 
 /// `--durability` as typed.

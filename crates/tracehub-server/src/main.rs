@@ -1,11 +1,13 @@
 //! The binary `tracehub-server`: arguments, log, listener, signals, exit code.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tracehub_server::args::Args;
+use tracehub_core::store::sqlite::{BackupError, backup};
+use tracehub_server::args::{Args, Command};
 use tracehub_server::config::{self, ConfigError};
 use tracehub_server::{RunError, run, telemetry};
 
@@ -22,6 +24,8 @@ enum StartError {
     Signals(#[source] std::io::Error),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 #[actix_web::main]
@@ -31,13 +35,23 @@ async fn main() -> ExitCode {
         telemetry::complain(&err);
         return ExitCode::from(2);
     }
-    match start(&args).await {
+    let outcome = match &args.command {
+        None => start(&args).await,
+        Some(Command::Backup { destination }) => back_up(&args.db, destination),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             telemetry::complain(&err);
             exit_code(&err)
         }
     }
+}
+
+fn back_up(database: &Path, destination: &Path) -> Result<(), StartError> {
+    let bytes = backup(database, destination)?;
+    tracing::info!(bytes, destination = %destination.display(), "the backup is whole");
+    Ok(())
 }
 
 async fn start(args: &Args) -> Result<(), StartError> {
@@ -71,6 +85,7 @@ fn exit_code(err: &StartError) -> ExitCode {
             | OpenError::File { .. }
             | OpenError::MigrationRoom { .. },
         )) => 73,
-        StartError::Run(_) | StartError::Signals(_) => 1,
+        StartError::Backup(BackupError::Exists(_) | BackupError::Write { .. }) => 73,
+        StartError::Backup(_) | StartError::Run(_) | StartError::Signals(_) => 1,
     })
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
-use tracehub_core::store::sqlite::{LogDamage, OpenError, OpenOptions, open};
+use tracehub_core::store::sqlite::{BackupError, LogDamage, OpenError, OpenOptions, backup, open};
 use tracehub_core::store::{EntryId, StoreError, StoreReader as _, StoreWriter as _};
 
 use crate::support::{TempStore, batch, note, open_at};
@@ -156,4 +156,28 @@ fn a_damaged_log_is_noticed_and_kept() {
     restore(&|_| {});
     fs::write(&path, []).unwrap();
     assert!(matches!(open_at(&path).map(drop).unwrap_err(), OpenError::Corrupt { .. }), "empty beside a log");
+}
+
+#[test]
+fn a_backup_is_whole_while_the_server_goes_on() {
+    let store = TempStore::new();
+    let TempStore { mut writer, reader, folder } = store;
+    let path = folder.path().join("tracehub.db");
+    let copy = folder.path().join("copy.db");
+    let notes: Vec<_> = (0..2_000).map(|n| note("c", f64::from(n), "s", "->")).collect();
+    writer.ingest(&[batch(&notes)], 1).unwrap();
+    assert!(backup(&path, &copy).unwrap() > 8_192);
+    writer.ingest(&[batch(&[note("c", 3_000.0, "s", "->")])], 1).unwrap();
+    let again = backup(&path, &copy).unwrap_err();
+    assert!(matches!(again, BackupError::Exists(_)), "{again}");
+    assert!(matches!(
+        backup(&folder.path().join("none.db"), &folder.path().join("x")),
+        Err(BackupError::Source { .. })
+    ));
+    assert!(!folder.path().join("x").exists());
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&copy).unwrap().permissions()) & 0o777, 0o600);
+    drop((writer, reader));
+    let (_writer, reader) = open_at(&copy).unwrap();
+    assert_eq!(reader.chain_entry_ids("c", EntryId::ZERO).unwrap().len(), 2_000);
 }

@@ -196,3 +196,18 @@ async fn many_writers_with_overlapping_entries_count_each_once() {
     assert_eq!(answers.iter().sum::<u64>(), 20 * 90);
     assert_eq!(server.get("/traces/c").await.1["count"], 20 * 90);
 }
+
+#[tokio::test]
+async fn a_backup_of_a_running_server_can_be_served() {
+    let server = Server::start();
+    let entries: Vec<_> = (0..500_u32).map(|n| entry("c", f64::from(n), "s", "->")).collect();
+    server.ingest(&entries).await;
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("tracehub.db");
+    let back_up = || command(&server.database()).arg("backup").arg(&copy).output().unwrap();
+    let first = back_up();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!(back_up().status.code(), Some(73), "it overwrites nothing");
+    let restored = Server::start_in(folder, &[]);
+    assert_eq!(restored.get("/traces/c").await.1["count"], 500);
+}

@@ -6,6 +6,7 @@
 //! rest encoded by `id_list`); `retention` deletes, `space` gives room back; `read` and `list`
 //! answer, each from one `snapshot`.
 
+mod backup;
 mod chains;
 mod id_list;
 mod identity;
@@ -23,6 +24,7 @@ mod space;
 mod summary;
 mod write;
 
+pub use self::backup::{BackupError, backup};
 pub use self::import::{MigrationProgress, MigrationReport};
 pub use self::log_check::LogDamage;
 pub use self::open::{Durability, OpenError, OpenOptions, open, open_with_progress};
