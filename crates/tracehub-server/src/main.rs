@@ -84,8 +84,8 @@ fn exit_code(err: &StartError) -> ExitCode {
             | OpenError::Folder { .. }
             | OpenError::File { .. }
             | OpenError::MigrationRoom { .. },
-        )) => 73,
-        StartError::Backup(BackupError::Exists(_) | BackupError::Write { .. }) => 73,
+        ))
+        | StartError::Backup(BackupError::Exists(_) | BackupError::Write { .. }) => 73,
         StartError::Backup(_) | StartError::Run(_) | StartError::Signals(_) => 1,
     })
 }
