@@ -7,7 +7,8 @@
 //! `stream.rs` for a chain that still grows.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
-//! and out of HTTP.
+//! and out of HTTP. [`TestSink`] takes the
+//! server's place in the tests of a host.
 //!
 //! What a host may rely on:
 //! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
@@ -56,6 +57,7 @@ mod scope;
 mod spool;
 mod stats;
 mod stream;
+mod test_sink;
 mod transport;
 mod worker;
 
@@ -68,5 +70,6 @@ pub use query::TraceHubQueryClient;
 pub use scope::CheckpointScope;
 pub use stats::{Dropped, Recovered, RefusedCounts, Stats};
 pub use stream::{MAX_EVENT_BYTES, StreamEvent, TraceStream};
+pub use test_sink::TestSink;
 pub use tracehub_core::wire::read::{ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer};
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};

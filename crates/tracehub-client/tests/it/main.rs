@@ -13,3 +13,4 @@ mod runtime;
 mod sending;
 mod stream;
 mod support;
+mod test_sink;
