@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
     stage("features", || {
         cargo(["check", "--package", "tracehub-core"]).run()?;
         cargo(["check", "--package", "tracehub-client"]).run()?;
-        for feature in ["actix-web", "reqwest", "tower"] {
+        for feature in ["actix-web", "layer", "reqwest", "tower"] {
             cargo(["check", "--package", "tracehub-client", "--features", feature]).run()?;
         }
         Ok(())

@@ -7,7 +7,7 @@
 //! `stream.rs` for a chain that still grows.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
-//! and out of HTTP. [`TestSink`] takes the
+//! and out of HTTP. `layer/` (feature `layer`) turns the spans of `tracing` into checkpoints. [`TestSink`] takes the
 //! server's place in the tests of a host.
 //!
 //! What a host may rely on:
@@ -47,6 +47,8 @@ mod error;
 mod guard;
 mod http;
 mod item;
+#[cfg(feature = "layer")]
+mod layer;
 pub mod middleware;
 mod origin;
 mod progress;
@@ -66,6 +68,8 @@ pub use checkpoint::CheckpointLogger;
 pub use client::{FlushOutcome, Report, TraceHubClient};
 pub use complaint::{Complaint, LOG_TARGET, Problem};
 pub use error::{BuildError, QueryError, Refused};
+#[cfg(feature = "layer")]
+pub use layer::CheckpointLayer;
 pub use query::TraceHubQueryClient;
 pub use scope::CheckpointScope;
 pub use stats::{Dropped, Recovered, RefusedCounts, Stats};

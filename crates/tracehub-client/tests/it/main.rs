@@ -4,6 +4,8 @@
 mod checkpoint;
 mod correlation;
 mod flush_close;
+#[cfg(feature = "layer")]
+mod layer;
 mod losses;
 #[cfg(any(feature = "actix-web", feature = "reqwest", feature = "tower"))]
 mod middleware;

@@ -1,0 +1,39 @@
+//! Helpers of the layer's tests: work under a layer, and its entries in short.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tracehub_client::{CheckpointLayer, CheckpointLogger, TestSink, TraceEntry};
+use tracing_subscriber::prelude::*;
+
+/// Runs work under a layer with its defaults; gives what it has logged.
+pub(super) fn traced(work: impl FnOnce()) -> TestSink {
+    traced_by(|layer| layer, work)
+}
+
+/// Runs work under a layer with other settings.
+pub(super) fn traced_by(set: impl FnOnce(CheckpointLayer) -> CheckpointLayer, work: impl FnOnce()) -> TestSink {
+    let (client, sink) = TestSink::new();
+    let layer = set(CheckpointLayer::new(CheckpointLogger::new(client, "MA")));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer.build()), work);
+    sink
+}
+
+/// Entries as `-> OPERATION endpoint`.
+pub(super) fn seen(entries: &[TraceEntry]) -> Vec<String> {
+    entries.iter().map(|entry| format!("{} {} {}", entry.direction(), entry.operation(), entry.endpoint())).collect()
+}
+
+pub(super) fn data(entry: &TraceEntry) -> Value {
+    entry.data().map_or(Value::Null, |json| serde_json::from_str(json).expect("data is JSON"))
+}
+
+pub(super) fn unix_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970").as_secs_f64() * 1e3
+}
+
+pub(super) fn panic_message(run: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it must panic");
+    panic.downcast_ref::<String>().expect("a message").clone()
+}
