@@ -1,11 +1,15 @@
 //! Helpers of the layer's tests: work under a layer, and its entries in short.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tracehub_client::{CheckpointLayer, CheckpointLogger, TestSink, TraceEntry};
 use tracing_subscriber::prelude::*;
+
+use crate::support::LONG;
 
 /// Runs work under a layer with its defaults; gives what it has logged.
 pub(super) fn traced(work: impl FnOnce()) -> TestSink {
@@ -18,6 +22,13 @@ pub(super) fn traced_by(set: impl FnOnce(CheckpointLayer) -> CheckpointLayer, wo
     let layer = set(CheckpointLayer::new(CheckpointLogger::new(client, "MA")));
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer.build()), work);
     sink
+}
+
+/// Does work that must not hang.
+pub(super) fn ends<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    result.recv_timeout(LONG).expect("the work hangs, or has panicked")
 }
 
 /// Entries as `-> OPERATION endpoint`.
