@@ -7,7 +7,7 @@ use tracing_subscriber::layer::{Context, Filter};
 
 /// The client, and what it sends through. What they do on the client's thread is left out anyway; but a host that uses
 /// them too would fill its chains with what is none of its own.
-const OWN_TARGETS: [&str; 14] = [
+const OWN_TARGETS: [&str; 13] = [
     "tracehub_client",
     "h2",
     "hickory_proto",
@@ -17,7 +17,6 @@ const OWN_TARGETS: [&str; 14] = [
     "hyper_util",
     "mio",
     "reqwest",
-    "runtime",
     "rustls",
     "tokio",
     "tokio_util",

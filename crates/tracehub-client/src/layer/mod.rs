@@ -48,6 +48,9 @@ use crate::checkpoint::CheckpointLogger;
 /// [checkpoints switched off](crate::TraceHubClientBuilder::checkpoints), and for all spans that its filters leave out,
 /// unless another layer wants them. Other layers see what they saw without it.
 ///
+/// Make the subscriber the default of the process, such as with `init()`. Where it is the default of some threads only,
+/// a span whose inner spans end on another thread is not closed: the registry of `tracing-subscriber` does not find it.
+///
 /// ```
 /// use tracehub_client::{CheckpointLayer, CheckpointLogger, TestSink};
 /// use tracing::Level;
