@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::complaint::{Complaint, ErrorHook};
 use crate::error::BuildError;
 use crate::guard::Handle;
 use crate::http::{BaseUrl, Secret};
+use crate::transport::Transport;
 use crate::worker::{self, Shared};
 
 const URL_VARIABLE: &str = "TRACEHUB_URL";
@@ -377,6 +379,14 @@ impl TraceHubClientBuilder {
     /// # Errors
     /// [`BuildError`]; the settings are checked also when the URL is empty.
     pub fn build(self) -> Result<TraceHubClient, BuildError> {
+        self.build_on(worker::connect_http)
+    }
+
+    /// The same with another wire.
+    pub(crate) fn build_on<T: Transport>(
+        self,
+        connect: impl FnOnce(&Settings) -> io::Result<T> + Send + 'static,
+    ) -> Result<TraceHubClient, BuildError> {
         BATCH_SIZE.check(self.batch_size)?;
         FLUSH_INTERVAL.check(Seconds(self.flush_interval))?;
         TIMEOUT.check(Seconds(self.timeout))?;
@@ -404,7 +414,7 @@ impl TraceHubClientBuilder {
             on_error: self.on_error,
             spool: self.spool_dir.map(|folder| SpoolSettings { folder, max_bytes: self.spool_max_bytes }),
         };
-        worker::start(&settings, Arc::clone(&shared)).map_err(|source| BuildError::Worker { source })?;
+        worker::start(&settings, Arc::clone(&shared), connect).map_err(|source| BuildError::Worker { source })?;
         let handle = Handle::new(shared, settings.url, self.takes_checkpoints, self.drop_deadline);
         Ok(TraceHubClient::with_worker(handle))
     }

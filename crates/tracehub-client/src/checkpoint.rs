@@ -8,7 +8,7 @@ use tracehub_core::entry::{MAX_ENDPOINT_BYTES, MAX_NAME_BYTES};
 
 use crate::client::TraceHubClient;
 use crate::data;
-use crate::item::{Checkpoint, Item, Texts};
+use crate::item::{Checkpoint, Item, Texts, Way};
 use crate::origin::SourceId;
 use crate::scope::CheckpointScope;
 
@@ -82,7 +82,7 @@ impl CheckpointLogger {
         data: &(impl Serialize + ?Sized),
     ) {
         if self.is_on {
-            self.log(false, [correlation_id, operation, endpoint], data);
+            self.log(Way::Enter, [correlation_id, operation, endpoint], data);
         }
     }
 
@@ -96,7 +96,7 @@ impl CheckpointLogger {
         data: &(impl Serialize + ?Sized),
     ) {
         if self.is_on {
-            self.log(true, [correlation_id, operation, endpoint], data);
+            self.log(Way::Leave, [correlation_id, operation, endpoint], data);
         }
     }
 
@@ -131,19 +131,32 @@ impl CheckpointLogger {
         output
     }
 
+    #[inline]
+    fn log(&self, way: Way, names: [&str; 3], data: &(impl Serialize + ?Sized)) {
+        self.log_stamped(way, 0, unix_ms, names, data);
+    }
+
+    /// Logs what was passed at another time than now, or what has a number of its own; 0 is none.
     #[inline(never)]
-    fn log(&self, is_leave: bool, names: [&str; 3], data: &(impl Serialize + ?Sized)) {
+    pub(crate) fn log_stamped(
+        &self,
+        way: Way,
+        number: u64,
+        timestamp: impl FnOnce() -> f64,
+        names: [&str; 3],
+        data: &(impl Serialize + ?Sized),
+    ) {
         let Some(shared) = self.client.shared() else { return };
         // Asked before anything is made: while the queue is full, a checkpoint costs next to nothing.
-        if let Err(refused) = shared.queue.check(is_leave) {
+        if let Err(refused) = shared.queue.check(way == Way::Leave) {
             return shared.counters.refused(refused);
         }
         if !self.is_valid(names) {
             return shared.counters.invalid();
         }
-        let timestamp = unix_ms();
+        let timestamp = timestamp();
         let texts = data::with_json(data, |json| Texts::new(names, json));
-        let item = Item::Checkpoint(Checkpoint { timestamp, number: 0, source: self.source, is_leave, texts });
+        let item = Item::Checkpoint(Checkpoint { timestamp, number, source: self.source, way, texts });
         if let Err(refused) = shared.queue.offer(item) {
             shared.counters.refused(refused);
         }
@@ -161,7 +174,7 @@ impl CheckpointLogger {
 
 /// The time in milliseconds since 1970, with what fraction a double can hold. In two parts, because a conversion of
 /// 128-bit nanoseconds alone would take as long as the queue.
-fn unix_ms() -> f64 {
+pub(crate) fn unix_ms() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_secs() as f64 * 1e3 + f64::from(since.subsec_nanos()) / 1e6
 }

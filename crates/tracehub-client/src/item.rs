@@ -12,6 +12,10 @@ use crate::origin::{Origin, SourceId};
 /// What a place of the queue holds without memory of its own: the names of most checkpoints, and small data.
 const INLINE_BYTES: usize = 94;
 
+/// The bit of [`Checkpoint::number`] that says that it is a pair's: enter and leave share it, whatever their places are
+/// among the client's entries. So calls of one name that overlap are told apart.
+pub(crate) const PAIR: u64 = 1 << 63;
+
 /// One accepted entry.
 #[derive(Debug)]
 pub(crate) enum Item {
@@ -26,11 +30,47 @@ pub(crate) enum Item {
 pub(crate) struct Checkpoint {
     /// Unix ms.
     pub(crate) timestamp: f64,
-    /// Which of the client's entries it is: what its suffix is made of.
+    /// Which of the client's entries it is, or which [pair](PAIR): what its suffix is made of.
     pub(crate) number: u64,
     pub(crate) source: SourceId,
-    pub(crate) is_leave: bool,
+    pub(crate) way: Way,
     pub(crate) texts: Texts,
+}
+
+/// Which way a checkpoint was passed, in one byte. What is neither enter nor leave is a mark with an event's level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Enter,
+    Leave,
+    #[cfg(feature = "layer")]
+    Error,
+    #[cfg(feature = "layer")]
+    Warn,
+    #[cfg(feature = "layer")]
+    Info,
+    #[cfg(feature = "layer")]
+    Debug,
+    #[cfg(feature = "layer")]
+    Trace,
+}
+
+impl Way {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Enter => "->",
+            Self::Leave => "<-",
+            #[cfg(feature = "layer")]
+            Self::Error => "error",
+            #[cfg(feature = "layer")]
+            Self::Warn => "warn",
+            #[cfg(feature = "layer")]
+            Self::Info => "info",
+            #[cfg(feature = "layer")]
+            Self::Debug => "debug",
+            #[cfg(feature = "layer")]
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// The correlation id, the operation, the endpoint and the data, one after the other.
@@ -102,14 +142,16 @@ impl Item {
     /// Whether it leaves a call: such entries have a share of the queue of their own.
     pub(crate) fn is_leave(&self) -> bool {
         match self {
-            Self::Checkpoint(checkpoint) => checkpoint.is_leave,
+            Self::Checkpoint(checkpoint) => checkpoint.way == Way::Leave,
             Self::Entry(entry) => *entry.direction() == Direction::Leave,
         }
     }
 
     /// Which of the client's entries it is, counted from 0.
     pub(crate) fn set_number(&mut self, number: u64) {
-        if let Self::Checkpoint(checkpoint) = self {
+        if let Self::Checkpoint(checkpoint) = self
+            && checkpoint.number & PAIR == 0
+        {
             checkpoint.number = number;
         }
     }
@@ -166,7 +208,7 @@ impl Checkpoint {
             correlation_id,
             timestamp: self.timestamp,
             suffix: &suffix,
-            direction: if self.is_leave { "<-" } else { "->" },
+            direction: self.way.as_str(),
             operation,
             endpoint,
             data: data.as_deref(),
@@ -257,7 +299,7 @@ mod tests {
                 timestamp: 1.0,
                 number: 35,
                 source: origin.register("MA"),
-                is_leave: true,
+                way: Way::Leave,
                 texts: Texts::new(["c", "RE\0ST", "/x"], data.as_bytes()),
             };
             let mut out = Vec::new();

@@ -8,7 +8,8 @@
 //! connections, and `blocking/` for programs without async.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
-//! and out of HTTP.
+//! and out of HTTP. `layer/` (feature `layer`) turns the spans of `tracing` into checkpoints. [`TestSink`] takes the
+//! server's place in the tests of a host.
 //!
 //! What a host may rely on:
 //! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
@@ -49,6 +50,8 @@ mod error;
 mod guard;
 mod http;
 mod item;
+#[cfg(feature = "layer")]
+mod layer;
 pub mod middleware;
 mod null_probe;
 mod origin;
@@ -61,6 +64,7 @@ mod scope;
 mod spool;
 mod stats;
 mod stream;
+mod test_sink;
 mod transport;
 mod worker;
 
@@ -69,6 +73,8 @@ pub use checkpoint::CheckpointLogger;
 pub use client::{FlushOutcome, Report, TraceHubClient};
 pub use complaint::{Complaint, LOG_TARGET, Problem};
 pub use error::{BuildError, QueryError, Refused};
+#[cfg(feature = "layer")]
+pub use layer::CheckpointLayer;
 pub use query::{
     ChainStatus, Clocks, CorrelationPages, CorrelationQuery, RecentQuery, StreamFilter, TraceHubQueryClient,
 };
@@ -76,6 +82,7 @@ pub use resume::{Interruption, ResumeEvent, ResumingStream};
 pub use scope::CheckpointScope;
 pub use stats::{Dropped, Recovered, RefusedCounts, Stats};
 pub use stream::{MAX_EVENT_BYTES, StreamEvent, TraceStream};
+pub use test_sink::TestSink;
 pub use tracehub_core::chain::CallStatus;
 pub use tracehub_core::store::EntryId;
 pub use tracehub_core::wire::calls::{CallAnswer, CallsAnswer, GapAnswer, SegmentAnswer, SkewAnswer, SourceAnswer};
@@ -86,6 +93,6 @@ pub use tracehub_core::wire::read::{
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};
 
 /// The examples of the guide, compiled as tests.
-#[cfg(all(doctest, feature = "actix-web", feature = "tower", feature = "reqwest"))]
+#[cfg(all(doctest, feature = "actix-web", feature = "layer", feature = "reqwest", feature = "tower"))]
 #[doc = include_str!("../../../docs/client.md")]
 struct Guide;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::correlation;
+use crate::item::PAIR;
 
 /// The most sources of one client whose names are kept apart from their checkpoints. Programs have a few.
 const MAX_SOURCES: usize = 4_096;
@@ -65,11 +66,14 @@ impl Origin {
     }
 
     /// A suffix that no other checkpoint has: digits of the client, then its count. A count alone would collide between
-    /// two services of one name.
+    /// two services of one name. A pair's number has a capital letter before it, which no digit is.
     pub(crate) fn suffix(&self, number: u64) -> String {
         let mut suffix = String::with_capacity(16);
         suffix.push_str(&self.prefix);
-        push_base36(&mut suffix, number, 1);
+        if number & PAIR != 0 {
+            suffix.push('S');
+        }
+        push_base36(&mut suffix, number & !PAIR, 1);
         suffix
     }
 
@@ -111,6 +115,7 @@ mod tests {
         let (one, other) = (Origin::default(), Origin::default());
         assert_ne!(one.suffix(0), other.suffix(0));
         assert_eq!(one.suffix(36), format!("{}10", one.prefix()));
+        assert_eq!(one.suffix(PAIR + 36), format!("{}S10", one.prefix()));
     }
 
     #[test]

@@ -102,15 +102,19 @@ impl Shared {
 }
 
 /// Starts the thread. Its runtime and its HTTP client are built, used and dropped on it, so neither can meet a runtime
-/// of the host.
-pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> {
+/// of the host: `connect` is called on it, too.
+pub(crate) fn start<T: Transport>(
+    settings: &Settings,
+    shared: Arc<Shared>,
+    connect: impl FnOnce(&Settings) -> io::Result<T> + Send + 'static,
+) -> io::Result<()> {
     let (ready, started) = mpsc::sync_channel(1);
     let settings = settings.clone();
     thread::Builder::new().name("tracehub-client".into()).spawn(move || {
         IS_WORKER.set(true);
         let ending = Ending(shared);
         let shared = &ending.0;
-        let (runtime, transport, spool) = match build(&settings) {
+        let (runtime, transport, spool) = match build(&settings, connect) {
             Ok(built) => built,
             Err(err) => {
                 let _ = ready.send(Err(err));
@@ -126,10 +130,18 @@ pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> 
     started.recv().unwrap_or_else(|_| Err(io::Error::other("the worker thread ended at once")))
 }
 
-fn build(settings: &Settings) -> io::Result<(tokio::runtime::Runtime, HttpTransport, Option<Spool>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// The wire that clients have by default.
+pub(crate) fn connect_http(settings: &Settings) -> io::Result<HttpTransport> {
     let secret = settings.secret.as_ref().and_then(Secret::header);
-    let transport = HttpTransport::new(&settings.url, secret, settings.timeout).map_err(io::Error::other)?;
+    HttpTransport::new(&settings.url, secret, settings.timeout).map_err(io::Error::other)
+}
+
+fn build<T>(
+    settings: &Settings,
+    connect: impl FnOnce(&Settings) -> io::Result<T>,
+) -> io::Result<(tokio::runtime::Runtime, T, Option<Spool>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let transport = connect(settings)?;
     let spool = settings.spool.as_ref().map(|spool| Spool::open(&spool.folder, spool.max_bytes)).transpose()?;
     Ok((runtime, transport, spool))
 }

@@ -5,6 +5,8 @@ mod blocking;
 mod checkpoint;
 mod correlation;
 mod flush_close;
+#[cfg(feature = "layer")]
+mod layer;
 mod losses;
 #[cfg(any(feature = "actix-web", feature = "reqwest", feature = "tower"))]
 mod middleware;
@@ -17,3 +19,4 @@ mod runtime;
 mod sending;
 mod stream;
 mod support;
+mod test_sink;
