@@ -1,6 +1,7 @@
 //! What can go wrong, per operation: building a client, handing it an entry, asking a server.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a client could not be built.
@@ -37,6 +38,15 @@ pub enum BuildError {
         value: Option<String>,
         /// What was expected.
         expected: String,
+    },
+    /// The spool's folder cannot be made or written.
+    #[error("the spool folder {} cannot be used", .folder.display())]
+    Spool {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
     },
     /// The worker thread could not be started.
     #[error("the worker thread could not be started")]

@@ -25,18 +25,21 @@ impl Handle {
 
     /// Takes no more entries, delivers what waits, and stops the worker; blocks until that is done or the deadline.
     pub(crate) fn close(&self, wait: Duration) {
-        close(&self.shared, wait);
+        if let Some(deadline) = begin_close(&self.shared, wait) {
+            self.shared.progress.wait_for_end(deadline);
+        }
     }
 }
 
-fn close(shared: &Shared, wait: Duration) {
+/// Says until when to wait for the worker's end; not at all in a fork: the worker stayed behind in the other process, and
+/// what waits is that one's to send.
+fn begin_close(shared: &Shared, wait: Duration) -> Option<Deadline> {
     if shared.queue.is_forked() {
-        // The worker stayed behind in the other process, and what waits is that one's to send.
-        return;
+        return None;
     }
     let deadline = Deadline::after(wait);
     shared.close(deadline);
-    shared.progress.wait_for_end(deadline);
+    Some(deadline)
 }
 
 /// What the process does on its way out: a client in a `static` is never dropped, and `process::exit` drops nothing.
@@ -44,7 +47,7 @@ mod exit {
     use std::sync::{Arc, Mutex, PoisonError, Weak};
     use std::time::Duration;
 
-    use super::{Shared, close};
+    use super::{Shared, begin_close};
 
     /// The clients that live.
     static CLIENTS: Mutex<Vec<(Weak<Shared>, Duration)>> = Mutex::new(Vec::new());
@@ -60,9 +63,12 @@ mod exit {
     fn deliver_what_waits() {
         // Whoever holds it while the process ends is not waited for.
         let Ok(clients) = CLIENTS.try_lock() else { return };
-        for (client, wait) in clients.iter() {
-            if let Some(shared) = client.upgrade() {
-                close(&shared, *wait);
+        let living = clients.iter().filter_map(|(client, wait)| Some((client.upgrade()?, *wait)));
+        // All at once: two servers that hang must not hold up the process one after the other.
+        let closing: Vec<_> = living.map(|(client, wait)| (begin_close(&client, wait), client)).collect();
+        for (deadline, client) in closing {
+            if let Some(deadline) = deadline {
+                client.progress.wait_for_end(deadline);
             }
         }
     }

@@ -119,7 +119,10 @@ impl Queue {
         let mut accepted = self.accepted.load(Ordering::Relaxed);
         loop {
             let held = self.held_of(accepted, most)?;
-            if accepted.is_multiple_of(ENTRIES_BETWEEN_LOOKS_AT_PROCESS) && self.is_forked() {
+            // Where the worker rests, its bell must be rung, which costs more than the look; so a fork of an idle process
+            // is noticed at once.
+            let is_time = accepted.is_multiple_of(ENTRIES_BETWEEN_LOOKS_AT_PROCESS);
+            if (is_time || self.parked.load(Ordering::Relaxed)) && self.is_forked() {
                 return Err(Refused::Forked);
             }
             let counted =

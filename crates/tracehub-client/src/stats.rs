@@ -140,8 +140,8 @@ impl Counters {
         match owner {
             Owner::Queue => &self.delivered,
             Owner::Spool => {
-                self.delivered.fetch_add(entries, Ordering::Release);
-                return self.unspooled(entries);
+                self.unspooled(entries);
+                &self.delivered
             }
             Owner::Earlier => &self.recovered_delivered,
         }
@@ -161,10 +161,10 @@ impl Counters {
             DropReason::Evicted => &self.evicted,
             DropReason::Damaged => &self.damaged,
         };
-        counter.fetch_add(entries, Ordering::Release);
         if owner == Owner::Spool {
             self.unspooled(entries);
         }
+        counter.fetch_add(entries, Ordering::Release);
     }
 
     /// Entries are on disk now.
@@ -172,6 +172,8 @@ impl Counters {
         self.spooled.fetch_add(entries, Ordering::Release);
     }
 
+    /// Entries are no longer on disk. Said before they are counted elsewhere: the snapshot reads that first, so it may miss
+    /// entries on their way from one count to the other, which are pending then, and never has them twice.
     fn unspooled(&self, entries: u64) {
         self.spooled.fetch_sub(entries, Ordering::Release);
     }

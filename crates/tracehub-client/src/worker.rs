@@ -16,6 +16,7 @@ use crate::batch::{Batch, Cut, Limits};
 use crate::builder::Settings;
 use crate::complaint::{Complaints, Problem};
 use crate::delivery::{Delivery, Owner};
+use crate::error::BuildError;
 use crate::http::Secret;
 use crate::origin::Origin;
 use crate::progress::{Deadline, Progress};
@@ -103,10 +104,11 @@ impl Shared {
 
 /// Starts the thread. Its runtime and its HTTP client are built, used and dropped on it, so neither can meet a runtime
 /// of the host.
-pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> {
+pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> Result<(), BuildError> {
     let (ready, started) = mpsc::sync_channel(1);
     let settings = settings.clone();
-    thread::Builder::new().name("tracehub-client".into()).spawn(move || {
+    let thread = thread::Builder::new().name("tracehub-client".into());
+    let spawned = thread.spawn(move || {
         IS_WORKER.set(true);
         let ending = Ending(shared);
         let shared = &ending.0;
@@ -122,16 +124,25 @@ pub(crate) fn start(settings: &Settings, shared: Arc<Shared>) -> io::Result<()> 
         drop(transport);
         // Not a plain drop, which would wait for a name look-up that hangs.
         runtime.shutdown_background();
-    })?;
-    started.recv().unwrap_or_else(|_| Err(io::Error::other("the worker thread ended at once")))
+    });
+    spawned.map_err(worker_error)?;
+    started.recv().unwrap_or_else(|_| Err(worker_error(io::Error::other("the worker thread ended at once"))))
 }
 
-fn build(settings: &Settings) -> io::Result<(tokio::runtime::Runtime, HttpTransport, Option<Spool>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+fn worker_error(source: io::Error) -> BuildError {
+    BuildError::Worker { source }
+}
+
+fn build(settings: &Settings) -> Result<(tokio::runtime::Runtime, HttpTransport, Option<Spool>), BuildError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(worker_error)?;
     let secret = settings.secret.as_ref().and_then(Secret::header);
-    let transport = HttpTransport::new(&settings.url, secret, settings.timeout).map_err(io::Error::other)?;
-    let spool = settings.spool.as_ref().map(|spool| Spool::open(&spool.folder, spool.max_bytes)).transpose()?;
-    Ok((runtime, transport, spool))
+    let transport = HttpTransport::new(&settings.url, secret, settings.timeout);
+    let transport = transport.map_err(|err| worker_error(io::Error::other(err)))?;
+    let spool = settings.spool.as_ref().map(|spool| {
+        Spool::open(&spool.folder, spool.max_bytes)
+            .map_err(|source| BuildError::Spool { folder: spool.folder.clone(), source })
+    });
+    Ok((runtime, transport, spool.transpose()?))
 }
 
 /// Says that the worker has ended, also when it ends by a panic: nobody may wait for it, nothing may queue up for it.
@@ -145,7 +156,7 @@ impl Drop for Ending {
 }
 
 /// Works until the client is closed and everything is delivered or dropped, or until the close's deadline.
-async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, spool: Option<Spool>) {
+pub(crate) async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, spool: Option<Spool>) {
     let deadline = async {
         match shared.deadline().await {
             Some(deadline) => deadline.passed().await,
@@ -157,12 +168,7 @@ async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, 
     // Dropped at the deadline with the request that is on its way: it holds for hanging servers, too.
     if let Some(spool) = spool {
         let delivery = Delivery::new(shared, transport, None, &complaints);
-        let spool = RefCell::new(spool);
-        tokio::select! {
-            () = spool::worker::work(intake, delivery, &spool) => {}
-            () = deadline => {}
-        }
-        spool.into_inner().close();
+        spool::worker::work(intake, delivery, spool, deadline).await;
     } else {
         let delivery = Delivery::new(shared, transport, Some(settings.retry_count), &complaints);
         tokio::select! {
