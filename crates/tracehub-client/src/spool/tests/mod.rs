@@ -71,7 +71,9 @@ fn kill(spool: Spool) -> PathBuf {
 /// A folder that a killed process has left, with one segment for each of these batches.
 fn left_behind(root: &TempDir, batches: &[Batch]) -> PathBuf {
     let mut spool = Spool::open(root.path(), LARGE).unwrap();
-    batches.iter().for_each(|batch| append(&mut spool, batch));
+    for batch in batches {
+        append(&mut spool, batch);
+    }
     kill(spool)
 }
 
@@ -171,18 +173,18 @@ fn an_eviction_counts_also_if_the_file_cannot_be_deleted() {
 fn damaged_segments_are_set_aside_and_the_others_sent() {
     let root = tempfile::tempdir().unwrap();
     let folder = left_behind(&root, &[batch(0..1), batch(1..2), batch(2..3), batch(3..4), batch(4..5), batch(5..6)]);
-    let spoil = |number: usize, change: fn(&mut Vec<u8>)| {
+    let change = |number: usize, how: fn(&mut Vec<u8>)| {
         let path = segment_path(&folder, number);
         let mut bytes = fs::read(&path).unwrap();
-        change(&mut bytes);
+        how(&mut bytes);
         fs::write(path, bytes).unwrap();
     };
-    spoil(0, Vec::clear);
-    spoil(1, |bytes| bytes.truncate(bytes.len() - 1));
-    spoil(2, |bytes| bytes[40] ^= 1);
-    spoil(3, |bytes| bytes[..8].copy_from_slice(b"THSPOOL9"));
+    change(0, Vec::clear);
+    change(1, |bytes| bytes.truncate(bytes.len() - 1));
+    change(2, |bytes| bytes[40] ^= 1);
+    change(3, |bytes| bytes[..8].copy_from_slice(b"THSPOOL9"));
     // It claims to have four milliards of entries.
-    spoil(4, |bytes| bytes[8..12].copy_from_slice(&u32::MAX.to_le_bytes()));
+    change(4, |bytes| bytes[8..12].copy_from_slice(&u32::MAX.to_le_bytes()));
     let mut events = Vec::new();
     let mut spool = Spool::open(root.path(), LARGE).unwrap();
     spool.take_over(&mut events);
@@ -276,7 +278,7 @@ fn what_cannot_be_read_now_is_tried_again_but_not_for_ever() {
     let path = spool.own.segment(3);
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&path, &path).unwrap();
-    let failed = (0..).take_while(|_| spool.next(&mut events).is_err()).count();
+    let failed = (0..1_000).take_while(|_| spool.next(&mut events).is_err()).count();
     assert_eq!(failed, READ_TRIES as usize - 1);
     assert!(matches!(&events[..], [Event::Damaged { entries: 1, .. }]), "{events:?}");
     spool.finish().unwrap();
