@@ -4,12 +4,16 @@
 mod checkpoint;
 mod correlation;
 mod flush_close;
+mod killed;
 mod losses;
 #[cfg(any(feature = "actix-web", feature = "reqwest", feature = "tower"))]
 mod middleware;
+mod misbehaviour;
 mod original;
+mod outage;
 mod query;
 mod runtime;
 mod sending;
+mod spool;
 mod stream;
 mod support;
