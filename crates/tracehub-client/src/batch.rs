@@ -212,6 +212,8 @@ mod tests {
         let mut oversized = batch(&[MAX_BATCH_BYTES, 1]);
         assert_eq!(suffixes(&oversized.cut().body(0..1)), [0]);
         assert_eq!(suffixes(&oversized.body(0..1)), [1]);
+        let last = batch(&[7, 8, 9]).into_last(2);
+        assert_eq!((suffixes(&last.body(0..2)), last.cost(0..2)), (vec![1, 2], 17));
     }
 
     proptest! {

@@ -79,3 +79,33 @@ impl Drop for Handle {
         self.close(self.drop_deadline);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tracehub_core::TraceEntry;
+
+    use super::*;
+    use crate::client::{FlushOutcome, TraceHubClient};
+    use crate::error::Refused;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// In a fork there is no worker: nothing that waits for it may wait, and dropping must not either.
+    #[test]
+    fn a_fork_waits_for_nobody() {
+        let mut shared = Shared::new(100, 1 << 20);
+        shared.queue.pretend_fork();
+        let url = BaseUrl::parse("http://hub").unwrap();
+        let client = TraceHubClient::with_worker(Handle::new(Arc::new(shared), url, true, LONG));
+        let entry = TraceEntry::builder("MA", "c1").build().unwrap();
+        let start = Instant::now();
+        assert_eq!(client.send(entry), Err(Refused::Forked));
+        assert_eq!(client.flush(LONG), FlushOutcome::DeadlinePassed { pending: 0 });
+        assert_eq!(client.close(LONG).pending, 0);
+        assert_eq!((client.stats().accepted, client.stats().refused.forked), (0, 1));
+        drop(client);
+        assert!(start.elapsed() < LONG / 2);
+    }
+}

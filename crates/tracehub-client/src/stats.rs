@@ -271,4 +271,25 @@ mod tests {
         assert_eq!(stats.accepted, stats.delivered + stats.spooled + stats.dropped.total() + stats.pending);
         assert_eq!(stats.recovered.found, stats.recovered.delivered + stats.recovered.dropped);
     }
+
+    /// Entries that go from the disk to the server must not be in two counts at any moment.
+    #[test]
+    fn the_counts_balance_while_they_change() {
+        const ENTRIES: u64 = 200_000;
+        let counters = Counters::default();
+        counters.spooled(ENTRIES);
+        std::thread::scope(|scope| {
+            let moving = scope.spawn(|| {
+                for _ in 0..ENTRIES / 4 {
+                    counters.delivered(Owner::Spool, 3);
+                    counters.dropped(Owner::Spool, DropReason::Evicted, 1);
+                }
+            });
+            while !moving.is_finished() {
+                let stats = counters.snapshot(|| ENTRIES);
+                assert!(stats.delivered + stats.spooled + stats.dropped.total() <= ENTRIES, "{stats:?}");
+            }
+        });
+        assert_eq!(counters.snapshot(|| ENTRIES).spooled, 0);
+    }
 }

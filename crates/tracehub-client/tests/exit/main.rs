@@ -28,6 +28,8 @@ const WAYS: [(&str, i32); 6] =
 fn main() {
     match env::var(WAY_VARIABLE) {
         Ok(way) => host(&way),
+        // Who asks for a list of tests gets an empty one.
+        Err(_) if env::args().any(|arg| arg == "--list") => {}
         Err(_) => check_all(),
     }
 }
