@@ -75,7 +75,8 @@ pub enum Refused {
     #[error("the client is closed")]
     Closed,
     /// This process was forked from the one that built the client. Threads do not survive a fork, so nothing would send
-    /// the entry; the new process needs a client of its own.
+    /// the entry; the new process needs a client of its own. It is noticed at once if the client had nothing to do for a
+    /// second before the fork, and after 63 entries at the latest otherwise; those are lost.
     #[error("the client belongs to the process that this one was forked from")]
     Forked,
 }

@@ -3,7 +3,8 @@
 //! One entry's way through this crate: [`checkpoint`](CheckpointLogger) turns a value into an entry, `client.rs` hands
 //! it to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, moves it into a batch, which
 //! `batch.rs` cuts, and sends that through `transport.rs`; `retry.rs` decides what follows from the answer;
-//! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. The way back is `query.rs`, and
+//! `stats.rs` counts what became of it and `progress.rs` wakes who waits in a flush. With a spool, `spool/worker.rs` puts
+//! entries on disk first and sends them from there. The way back is `query.rs`, and
 //! `stream.rs` for a chain that still grows.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
@@ -12,7 +13,7 @@
 //! What a host may rely on:
 //! - Handing over an entry never blocks and never panics; memory is bounded in entries and in bytes.
 //! - Every wait has a deadline that holds while the server hangs.
-//! - Every loss is counted by its reason: `accepted = delivered + dropped + pending`.
+//! - Every loss is counted by its reason: `accepted = delivered + spooled + dropped + pending`.
 //! - The SDK never prints. It logs through `tracing` with the target [`LOG_TARGET`], rarely, from its own thread.
 //!
 //! ```no_run
