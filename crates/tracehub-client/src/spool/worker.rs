@@ -191,9 +191,8 @@ impl Desk<'_> {
     fn rescue(&self, intake: &mut Intake<'_>) {
         let mut batch = match self.stranded.take() {
             Stranded::Waiting(batch) | Stranded::Back(batch) => batch,
-            Stranded::Nothing => Batch::default(),
-            // Dropped with the request. What is newer must not be kept without it.
-            Stranded::Sending => return,
+            // What was being sent was dropped with its request, and the server may have it.
+            Stranded::Nothing | Stranded::Sending => Batch::default(),
         };
         loop {
             if batch.is_empty() {

@@ -255,6 +255,22 @@ async fn a_broken_disk_and_a_dead_server_are_outlasted_together() {
     }
 }
 
+/// A request from memory that the deadline cuts off is no reason to lose what came after it.
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_request_from_memory_is_put_on_disk_at_the_deadline() {
+    let bench = Bench::new(Mode::Hanging);
+    tokio::join!(bench.work(), async {
+        sleep(SECOND).await;
+        bench.break_disk(true);
+        bench.send(0..500);
+        sleep(SECOND).await;
+        bench.send(500..800);
+        bench.break_disk(false);
+        bench.shared.close(Deadline::after(20 * SECOND));
+    });
+    assert_eq!((bench.stats().spooled, bench.stats().pending), (300, 500));
+}
+
 /// Closes with a broken disk, for at most 10 s; after 5 s the server may recover.
 async fn close_with_a_broken_disk(recovers: bool) -> (Stats, Duration) {
     let bench = Bench::new(Mode::Down);
