@@ -115,16 +115,27 @@ impl Batch {
         [BODY_START, entries, BODY_END].concat().into()
     }
 
+    /// The last entries, so many of them.
+    pub(crate) fn into_last(mut self, count: usize) -> Self {
+        self.split_off(self.len().saturating_sub(count))
+    }
+
     /// Takes off the entries of the next request: all that fit, at least one. The others stay.
     pub(crate) fn cut(&mut self) -> Self {
         let fitting = self.slots.partition_point(|slot| slot.end <= MAX_BATCH_BYTES);
         let count = fitting.max(1).min(self.len());
+        let rest = self.split_off(count);
+        std::mem::replace(self, rest)
+    }
+
+    /// Takes off all entries but the first `count`.
+    fn split_off(&mut self, count: usize) -> Self {
         let start = self.start(count);
         let mut rest = Self { json: self.json.split_off(start), slots: self.slots.split_off(count) };
         for slot in &mut rest.slots {
             slot.end -= start;
         }
-        std::mem::replace(self, rest)
+        rest
     }
 
     /// Where the entry starts in `json`.
@@ -201,6 +212,8 @@ mod tests {
         let mut oversized = batch(&[MAX_BATCH_BYTES, 1]);
         assert_eq!(suffixes(&oversized.cut().body(0..1)), [0]);
         assert_eq!(suffixes(&oversized.body(0..1)), [1]);
+        let last = batch(&[7, 8, 9]).into_last(2);
+        assert_eq!((suffixes(&last.body(0..2)), last.cost(0..2)), (vec![1, 2], 17));
     }
 
     proptest! {

@@ -360,14 +360,16 @@ impl TraceHubClientBuilder {
     /// Keeps entries in this folder until the server has them; default none. Each is on disk within some 20 ms, so that
     /// it survives an outage of the server, and an end of this process that leaves no time, `kill -9` included. (A power
     /// cut may take the last seconds: nothing is synced.) Processes may share a folder; the next one that starts sends
-    /// what an ended one has left. With a spool, retries have no end.
+    /// what an ended one has left. With a spool, retries have no end. While the disk takes nothing, entries are sent from
+    /// memory.
     pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.spool_dir = Some(folder.into());
         self
     }
 
-    /// Sets how many bytes the spool may take: 64 KiB to 1 TiB, default 256 MiB. Beyond it the oldest entries are
-    /// dropped and counted.
+    /// Sets how many bytes this client may keep in the spool, those it has taken over included: 64 KiB to 1 TiB, default
+    /// 256 MiB. Beyond it the oldest entries are dropped and counted. What is being sent or written right now, a megabyte
+    /// at most unless single entries are larger, may come on top.
     pub fn spool_max_bytes(mut self, bytes: u64) -> Self {
         self.spool_max_bytes = bytes;
         self
@@ -414,7 +416,7 @@ impl TraceHubClientBuilder {
             on_error: self.on_error,
             spool: self.spool_dir.map(|folder| SpoolSettings { folder, max_bytes: self.spool_max_bytes }),
         };
-        worker::start(&settings, Arc::clone(&shared), connect).map_err(|source| BuildError::Worker { source })?;
+        worker::start(&settings, Arc::clone(&shared), connect)?;
         let handle = Handle::new(shared, settings.url, self.takes_checkpoints, self.drop_deadline);
         Ok(TraceHubClient::with_worker(handle))
     }

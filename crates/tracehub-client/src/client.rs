@@ -17,8 +17,9 @@ use crate::worker::Shared;
 /// Sends entries to a TraceHub server. Cheap to clone; clones share one queue and one worker thread.
 ///
 /// [`send`](Self::send) never blocks and never panics; batching, retries and all I/O happen on the worker. Dropping the
-/// last clone delivers what waits, for up to the [drop deadline](TraceHubClientBuilder::drop_deadline). A client in a
-/// `static` is never dropped: [`close`](Self::close) it before the process ends.
+/// last clone delivers what waits, for up to the [drop deadline](TraceHubClientBuilder::drop_deadline). So does the end of
+/// the process, by `process::exit` or from `main`, also after a panic, for clients that nobody has dropped, such as one in
+/// a `static`. A process that is aborted or killed keeps what a [spool](TraceHubClientBuilder::spool_dir) has on disk.
 ///
 /// ```no_run
 /// use std::time::Duration;

@@ -50,7 +50,8 @@ pub(crate) enum Owner {
 pub(crate) enum Ended {
     /// Each entry is delivered or dropped.
     Settled,
-    /// The client closes and the server cannot be reached: these last entries of the batch stay where they are safe.
+    /// The server cannot be reached, and these last entries of the batch go back: on disk they are safe, so the client may
+    /// end; those from memory may have to try the disk again.
     Kept(usize),
 }
 
@@ -69,7 +70,7 @@ impl<'a, T: Transport> Delivery<'a, T> {
         let mut parts: Vec<Range<usize>> = iter::once(0..batch.len()).collect();
         while let Some(part) = parts.pop() {
             let entries = part.len() as u64;
-            let settled = self.settle(batch.body(part.clone()), part.len()).await;
+            let settled = self.settle(batch.body(part.clone()), part.len(), owner).await;
             match settled {
                 Settled::Delivered => self.shared.counters.delivered(owner, entries),
                 Settled::Dropped(reason) => self.shared.counters.dropped(owner, reason, entries),
@@ -96,7 +97,9 @@ impl<'a, T: Transport> Delivery<'a, T> {
 
     /// Sends one body, again and again if need be. Every time it is the same bytes, so that the server can tell that it
     /// has the entries already.
-    async fn settle(&mut self, body: bytes::Bytes, entries: usize) -> Settled {
+    async fn settle(&mut self, body: bytes::Bytes, entries: usize, owner: Owner) -> Settled {
+        let has_spool = self.retries.is_none();
+        let is_on_disk = owner != Owner::Queue;
         let mut retried = 0;
         loop {
             let outcome = self.transport.post(body.clone()).await;
@@ -104,13 +107,16 @@ impl<'a, T: Transport> Delivery<'a, T> {
             match retry::judge(&outcome, entries, retried, self.retries, fastrand::f64()) {
                 Verdict::Delivered => return Settled::Delivered,
                 Verdict::Halve => return Settled::Halve,
-                Verdict::Again(_) if self.retries.is_none() && self.shared.queue.is_closed() => return Settled::Kept,
+                Verdict::Again(_) if is_on_disk && has_spool && self.shared.queue.is_closed() => return Settled::Kept,
                 Verdict::Again(wait) => {
                     self.complaints.borrow_mut().complain(Problem::Delayed, count, || describe(&outcome));
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
                         // What is safe need not wait for its turn before the client ends.
-                        () = self.shared.closed(), if self.retries.is_none() => {}
+                        () = self.shared.closed(), if has_spool => {}
+                    }
+                    if has_spool && !is_on_disk {
+                        return Settled::Kept;
                     }
                     retried += 1;
                 }

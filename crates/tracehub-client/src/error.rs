@@ -1,6 +1,7 @@
 //! What can go wrong, per operation: building a client, handing it an entry, asking a server.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a client could not be built.
@@ -38,6 +39,15 @@ pub enum BuildError {
         /// What was expected.
         expected: String,
     },
+    /// The spool's folder cannot be made or written.
+    #[error("the spool folder {} cannot be used", .folder.display())]
+    Spool {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
     /// The worker thread could not be started.
     #[error("the worker thread could not be started")]
     Worker {
@@ -65,7 +75,8 @@ pub enum Refused {
     #[error("the client is closed")]
     Closed,
     /// This process was forked from the one that built the client. Threads do not survive a fork, so nothing would send
-    /// the entry; the new process needs a client of its own.
+    /// the entry; the new process needs a client of its own. It is noticed at once if the client had nothing to do for a
+    /// second before the fork, and after 63 entries at the latest otherwise; those are lost.
     #[error("the client belongs to the process that this one was forked from")]
     Forked,
 }

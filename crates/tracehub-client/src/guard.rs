@@ -31,8 +31,8 @@ impl Handle {
     }
 }
 
-/// Takes no more entries and has the worker deliver what waits until the deadline that this gives; none in a process that
-/// was forked: the worker stayed behind in the other one, and what waits is that one's to send.
+/// Says until when to wait for the worker's end; not at all in a fork: the worker stayed behind in the other process, and
+/// what waits is that one's to send.
 fn begin_close(shared: &Shared, wait: Duration) -> Option<Deadline> {
     if shared.queue.is_forked() {
         return None;
@@ -64,11 +64,11 @@ mod exit {
         // Whoever holds it while the process ends is not waited for.
         let Ok(clients) = CLIENTS.try_lock() else { return };
         let living = clients.iter().filter_map(|(client, wait)| Some((client.upgrade()?, *wait)));
-        // All are told first, so that they end beside each other.
-        let closing: Vec<_> = living.map(|(shared, wait)| (begin_close(&shared, wait), shared)).collect();
-        for (deadline, shared) in closing {
+        // All at once: two servers that hang must not hold up the process one after the other.
+        let closing: Vec<_> = living.map(|(client, wait)| (begin_close(&client, wait), client)).collect();
+        for (deadline, client) in closing {
             if let Some(deadline) = deadline {
-                shared.progress.wait_for_end(deadline);
+                client.progress.wait_for_end(deadline);
             }
         }
     }
@@ -77,5 +77,35 @@ mod exit {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.close(self.drop_deadline);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tracehub_core::TraceEntry;
+
+    use super::*;
+    use crate::client::{FlushOutcome, TraceHubClient};
+    use crate::error::Refused;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// In a fork there is no worker: nothing that waits for it may wait, and dropping must not either.
+    #[test]
+    fn a_fork_waits_for_nobody() {
+        let mut shared = Shared::new(100, 1 << 20);
+        shared.queue.pretend_fork();
+        let url = BaseUrl::parse("http://hub").unwrap();
+        let client = TraceHubClient::with_worker(Handle::new(Arc::new(shared), url, true, LONG));
+        let entry = TraceEntry::builder("MA", "c1").build().unwrap();
+        let start = Instant::now();
+        assert_eq!(client.send(entry), Err(Refused::Forked));
+        assert_eq!(client.flush(LONG), FlushOutcome::DeadlinePassed { pending: 0 });
+        assert_eq!(client.close(LONG).pending, 0);
+        assert_eq!((client.stats().accepted, client.stats().refused.forked), (0, 1));
+        drop(client);
+        assert!(start.elapsed() < LONG / 2);
     }
 }

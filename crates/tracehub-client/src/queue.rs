@@ -120,7 +120,10 @@ impl Queue {
         let mut accepted = self.accepted.load(Ordering::Relaxed);
         loop {
             let held = self.held_of(accepted, most)?;
-            if accepted.is_multiple_of(ENTRIES_BETWEEN_LOOKS_AT_PROCESS) && self.is_forked() {
+            // Where the worker rests, its bell must be rung, which costs more than the look; so a fork of an idle process
+            // is noticed at once.
+            let is_time = accepted.is_multiple_of(ENTRIES_BETWEEN_LOOKS_AT_PROCESS);
+            if (is_time || self.parked.load(Ordering::Relaxed)) && self.is_forked() {
                 return Err(Refused::Forked);
             }
             let counted =
@@ -175,6 +178,12 @@ impl Queue {
     /// Whether this is another process than the one whose worker empties the queue.
     pub(crate) fn is_forked(&self) -> bool {
         process::id() != self.process
+    }
+
+    /// Makes this process look like a fork of the one that made the queue.
+    #[cfg(test)]
+    pub(crate) fn pretend_fork(&mut self) {
+        self.process = self.process.wrapping_add(1);
     }
 
     fn held(&self) -> u64 {
@@ -257,6 +266,25 @@ mod tests {
         let taken = queue.take().unwrap();
         queue.release(1, taken.own_bytes());
         assert!(queue.is_done());
+    }
+
+    #[test]
+    fn a_fork_is_noticed_within_some_entries_and_at_once_where_the_worker_rests() {
+        let mut queue = Queue::new(1_000, usize::MAX);
+        queue.offer(entry("->", 0)).unwrap();
+        queue.pretend_fork();
+        let taken = (0..200).filter(|_| queue.offer(entry("->", 0)).is_ok()).count() as u64;
+        assert!(taken < ENTRIES_BETWEEN_LOOKS_AT_PROCESS, "{taken}");
+        assert_eq!(queue.offer(entry("<-", 0)), Err(Refused::Forked));
+
+        let mut queue = Queue::new(1_000, usize::MAX);
+        queue.offer(entry("->", 0)).unwrap();
+        queue.parked.store(true, Ordering::SeqCst);
+        queue.pretend_fork();
+        for _ in 0..200 {
+            assert_eq!(queue.offer(entry("->", 0)), Err(Refused::Forked));
+        }
+        assert_eq!((queue.accepted(), queue.bytes.load(Ordering::SeqCst)), (1, entry("->", 0).own_bytes()));
     }
 
     /// Counted later, an entry could be finished in the place of another, and a flush would end too early.

@@ -16,6 +16,7 @@ use crate::batch::{Batch, Cut, Limits};
 use crate::builder::Settings;
 use crate::complaint::{Complaints, Problem};
 use crate::delivery::{Delivery, Owner};
+use crate::error::BuildError;
 use crate::http::Secret;
 use crate::origin::Origin;
 use crate::progress::{Deadline, Progress};
@@ -107,10 +108,11 @@ pub(crate) fn start<T: Transport>(
     settings: &Settings,
     shared: Arc<Shared>,
     connect: impl FnOnce(&Settings) -> io::Result<T> + Send + 'static,
-) -> io::Result<()> {
+) -> Result<(), BuildError> {
     let (ready, started) = mpsc::sync_channel(1);
     let settings = settings.clone();
-    thread::Builder::new().name("tracehub-client".into()).spawn(move || {
+    let thread = thread::Builder::new().name("tracehub-client".into());
+    let spawned = thread.spawn(move || {
         IS_WORKER.set(true);
         let ending = Ending(shared);
         let shared = &ending.0;
@@ -126,8 +128,13 @@ pub(crate) fn start<T: Transport>(
         drop(transport);
         // Not a plain drop, which would wait for a name look-up that hangs.
         runtime.shutdown_background();
-    })?;
-    started.recv().unwrap_or_else(|_| Err(io::Error::other("the worker thread ended at once")))
+    });
+    spawned.map_err(worker_error)?;
+    started.recv().unwrap_or_else(|_| Err(worker_error(io::Error::other("the worker thread ended at once"))))
+}
+
+fn worker_error(source: io::Error) -> BuildError {
+    BuildError::Worker { source }
 }
 
 /// The wire that clients have by default.
@@ -139,11 +146,14 @@ pub(crate) fn connect_http(settings: &Settings) -> io::Result<HttpTransport> {
 fn build<T>(
     settings: &Settings,
     connect: impl FnOnce(&Settings) -> io::Result<T>,
-) -> io::Result<(tokio::runtime::Runtime, T, Option<Spool>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let transport = connect(settings)?;
-    let spool = settings.spool.as_ref().map(|spool| Spool::open(&spool.folder, spool.max_bytes)).transpose()?;
-    Ok((runtime, transport, spool))
+) -> Result<(tokio::runtime::Runtime, T, Option<Spool>), BuildError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(worker_error)?;
+    let transport = connect(settings).map_err(worker_error)?;
+    let spool = settings.spool.as_ref().map(|spool| {
+        Spool::open(&spool.folder, spool.max_bytes)
+            .map_err(|source| BuildError::Spool { folder: spool.folder.clone(), source })
+    });
+    Ok((runtime, transport, spool.transpose()?))
 }
 
 /// Says that the worker has ended, also when it ends by a panic: nobody may wait for it, nothing may queue up for it.
@@ -157,7 +167,7 @@ impl Drop for Ending {
 }
 
 /// Works until the client is closed and everything is delivered or dropped, or until the close's deadline.
-async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, spool: Option<Spool>) {
+pub(crate) async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, spool: Option<Spool>) {
     let deadline = async {
         match shared.deadline().await {
             Some(deadline) => deadline.passed().await,
@@ -169,12 +179,7 @@ async fn run<T: Transport>(shared: &Shared, transport: &T, settings: &Settings, 
     // Dropped at the deadline with the request that is on its way: it holds for hanging servers, too.
     if let Some(spool) = spool {
         let delivery = Delivery::new(shared, transport, None, &complaints);
-        let spool = RefCell::new(spool);
-        tokio::select! {
-            () = spool::worker::work(intake, delivery, &spool) => {}
-            () = deadline => {}
-        }
-        spool.into_inner().close();
+        spool::worker::work(intake, delivery, spool, deadline).await;
     } else {
         let delivery = Delivery::new(shared, transport, Some(settings.retry_count), &complaints);
         tokio::select! {

@@ -1,6 +1,7 @@
 //! Ids: new ones, and which of those that come in are taken.
 
 use std::hash::{BuildHasher, RandomState};
+use std::process;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,9 +43,14 @@ pub fn valid_inbound(id: &str) -> bool {
 /// A counter, scrambled with keys that the system's random source gave this process: unlike generators that are seeded
 /// from clock and thread number, two machines that started alike do not repeat each other.
 pub(crate) fn random_bits() -> u64 {
-    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static CALLS: AtomicU64 = AtomicU64::new(0);
-    KEYS.hash_one(CALLS.fetch_add(1, Ordering::Relaxed))
+    bits(process::id(), CALLS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The process counts, because a fork inherits keys and counter.
+fn bits(process: u32, call: u64) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one((process, call))
 }
 
 #[cfg(test)]
@@ -52,6 +58,11 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn a_fork_does_not_repeat_its_parent() {
+        assert_ne!(bits(1, 7), bits(2, 7));
+    }
 
     #[test]
     fn new_ids_are_valid_and_differ() {

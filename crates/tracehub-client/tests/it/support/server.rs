@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tracehub_core::wire::ingest::IngestBatch;
 
 use super::LONG;
@@ -56,6 +57,12 @@ pub(crate) enum Reply {
     Hang,
     /// No answer; the connection is closed.
     Disconnect,
+    /// No answer; the connection is broken off as by a crash.
+    Reset,
+    /// Store the batch, and close the connection without an answer.
+    StoreAndDisconnect,
+    /// Store the batch, and acknowledge it with a byte a second.
+    StoreAndTrickle,
 }
 
 type Answer = Box<dyn Fn(usize, &Request) -> Reply + Send + Sync>;
@@ -67,19 +74,30 @@ struct State {
     stored: Mutex<Vec<String>>,
     reports: Mutex<Vec<String>>,
     connections: AtomicUsize,
+    open: Mutex<Vec<Weak<TcpStream>>>,
     stopping: AtomicBool,
 }
 
-/// The server; dropping it ends its listener.
+/// The server; dropping it ends its listener and all connections, so that its address is free.
 pub(crate) struct Server {
     address: SocketAddr,
     state: Arc<State>,
+    listening: Option<thread::JoinHandle<()>>,
 }
 
 impl Server {
     /// Answers each request as `answer` says, which gets the request's number, counted from 0.
     pub(crate) fn start(answer: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback is free");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(any, answer)
+    }
+
+    /// The same at an address, such as that of a server that has ended.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        answer: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).expect("the port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(State {
             answer: Box::new(answer),
@@ -88,10 +106,11 @@ impl Server {
             stored: Mutex::default(),
             reports: Mutex::default(),
             connections: AtomicUsize::new(0),
+            open: Mutex::default(),
             stopping: AtomicBool::new(false),
         });
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
+        let listening = thread::spawn(move || {
             for connection in listener.incoming() {
                 if shared.stopping.load(Ordering::SeqCst) {
                     return;
@@ -99,11 +118,17 @@ impl Server {
                 let state = Arc::clone(&shared);
                 let Ok(connection) = connection else { return };
                 state.connections.fetch_add(1, Ordering::SeqCst);
+                let connection = Arc::new(connection);
+                state.open.lock().expect("no handler has panicked").push(Arc::downgrade(&connection));
                 // A connection that breaks is a client that went away.
                 thread::spawn(move || state.serve(&connection));
             }
         });
-        Self { address, state }
+        Self { address, state, listening: Some(listening) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Stores and acknowledges everything.
@@ -147,6 +172,10 @@ impl Drop for Server {
         self.state.stopping.store(true, Ordering::SeqCst);
         // Wakes the listener, which then sees that it shall stop.
         let _ = TcpStream::connect(self.address);
+        let _ = self.listening.take().map(thread::JoinHandle::join);
+        for connection in self.state.open.lock().expect("no handler has panicked").iter().filter_map(Weak::upgrade) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -185,18 +214,39 @@ impl State {
                 }
                 Reply::Hang => return wait_for_end(connection),
                 Reply::Disconnect => return Ok(()),
+                Reply::Reset => return SockRef::from(connection).set_linger(Some(Duration::ZERO)),
+                Reply::StoreAndDisconnect => {
+                    self.take(&request);
+                    return Ok(());
+                }
+                Reply::StoreAndTrickle => {
+                    let answer = acknowledgement(self.take(&request));
+                    for byte in answer.as_bytes() {
+                        (&*connection).write_all(&[*byte])?;
+                        thread::sleep(Duration::from_secs(1));
+                    }
+                }
             }
         }
         Ok(())
     }
 
     fn store(&self, connection: &TcpStream, request: &Request) -> io::Result<()> {
+        let count = self.take(request);
+        (&*connection).write_all(acknowledgement(count).as_bytes())
+    }
+
+    /// Stores the entries and says how many there were.
+    fn take(&self, request: &Request) -> usize {
         let suffixes = request.suffixes();
         let count = suffixes.len();
         self.stored.lock().expect("no handler has panicked").extend(suffixes);
-        let body = format!(r#"{{"accepted":{count},"inserted":{count},"duplicates":0}}"#);
-        respond(connection, 200, "", &body)
+        count
     }
+}
+
+fn acknowledgement(count: usize) -> String {
+    response(200, "", &format!(r#"{{"accepted":{count},"inserted":{count},"duplicates":0}}"#))
 }
 
 fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
@@ -223,12 +273,16 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
 }
 
 fn respond(mut connection: &TcpStream, status: u16, header: &str, body: &str) -> io::Result<()> {
+    connection.write_all(response(status, header, body).as_bytes())
+}
+
+fn response(status: u16, header: &str, body: &str) -> String {
     let mut head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n");
     if !header.is_empty() {
         writeln!(head, "{header}\r").expect("a string takes everything");
     }
     write!(head, "content-length: {}\r\n\r\n{body}", body.len()).expect("a string takes everything");
-    connection.write_all(head.as_bytes())
+    head
 }
 
 fn write_events(mut connection: &TcpStream, pieces: &[String]) -> io::Result<()> {
