@@ -5,7 +5,7 @@ use std::{env, thread};
 
 use tracehub_client::{TraceEntry, TraceHubClient, TraceHubQueryClient};
 
-use crate::support::{Hub, LONG, balanced, runtime};
+use crate::support::{LONG, RealServer, balanced, runtime};
 
 /// How long the long drill's outage is: this many seconds, or 8.
 const OUTAGE_VARIABLE: &str = "TRACEHUB_TEST_OUTAGE_SECONDS";
@@ -48,18 +48,19 @@ fn log(client: &TraceHubClient, first: usize, duration: Duration) -> usize {
 fn an_outage_of_the_real_server_loses_and_repeats_nothing() {
     let outage = env::var(OUTAGE_VARIABLE).map_or(8, |seconds| seconds.parse().expect("a number of seconds"));
     let folder = tempfile::tempdir().unwrap();
-    let mut hub = Hub::start();
-    let client = TraceHubClient::builder(&hub.url()).spool_dir(folder.path()).spool_max_bytes(4 << 30).build().unwrap();
+    let mut server = RealServer::start();
+    let client =
+        TraceHubClient::builder(&server.url()).spool_dir(folder.path()).spool_max_bytes(4 << 30).build().unwrap();
     let mut count = log(&client, 0, Duration::from_secs(1));
-    hub.kill();
+    server.kill();
     count = log(&client, count, Duration::from_secs(outage));
     assert!(client.stats().spooled > 0);
-    hub.restart();
+    server.start_again();
     count = log(&client, count, Duration::from_secs(2));
     // The client may wait for half a minute before it tries again.
     let report = client.close(4 * LONG);
     assert_eq!((report.delivered, report.spooled, report.dropped, report.pending), (count as u64, 0, 0, 0));
-    let query = TraceHubQueryClient::new(&hub.url()).unwrap().with_timeout(LONG);
+    let query = TraceHubQueryClient::new(&server.url()).unwrap().with_timeout(LONG);
     runtime().block_on(async {
         for first in (0..count).step_by(PER_CHAIN) {
             let chain = query.get_traces(&chain(first), None).await.unwrap();

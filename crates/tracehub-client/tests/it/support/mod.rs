@@ -1,6 +1,5 @@
 //! Helpers of all tests: entries, clients and a runtime.
 
-mod hub;
 mod real;
 mod server;
 
@@ -10,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use tracehub_client::{Stats, TraceEntry, TraceHubClient};
 
-pub(crate) use hub::Hub;
 pub(crate) use real::RealServer;
 pub(crate) use server::{Reply, Request, Server};
 
