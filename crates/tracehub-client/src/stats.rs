@@ -275,7 +275,7 @@ mod tests {
     /// Entries that go from the disk to the server must not be in two counts at any moment.
     #[test]
     fn the_counts_balance_while_they_change() {
-        const ENTRIES: u64 = 200_000;
+        const ENTRIES: u64 = 4_000_000;
         let counters = Counters::default();
         counters.spooled(ENTRIES);
         std::thread::scope(|scope| {
