@@ -7,7 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError as _, web};
 
 use crate::error::ApiError;
-use crate::routes::{admin, compare, correlations, health, ingest, live, recent, traces};
+use crate::routes::{admin, compare, correlations, health, ingest, live, recent, stats, traces};
 use crate::state::State;
 
 const READ: &str = "GET, HEAD";
@@ -37,6 +37,7 @@ pub(crate) fn app(
         .service(readable("/compare", compare::compare))
         .service(readable("/correlations", correlations::list))
         .service(readable("/health", health::health))
+        .service(readable("/stats", stats::stats))
         .service(resource("/cleanup", "DELETE").route(web::delete().to(admin::clean_up)))
         .default_service(web::to(elsewhere))
 }
@@ -74,7 +75,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 
 fn is_route(path: &str) -> bool {
     match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stream"]
+        ["", "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stats" | "stream"]
         | ["", "ingest", "single"] => true,
         ["", "traces", id] | ["", "traces", id, "calls" | "stream"] => !id.is_empty(),
         _ => false,

@@ -1,6 +1,7 @@
 //! What every handler may use: handles, each cheap to clone.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::Config;
 use crate::ingest::Ingest;
@@ -16,4 +17,5 @@ pub(crate) struct State {
     pub(crate) reader: Reader,
     pub(crate) hub: Arc<Hub>,
     pub(crate) streams: Admission,
+    pub(crate) started: Instant,
 }

@@ -15,5 +15,6 @@ mod process;
 mod python;
 mod reads;
 mod refusals;
+mod stats;
 mod storage;
 mod support;
