@@ -1,6 +1,14 @@
 //! The command line and the environment as typed.
 
+mod parse;
+mod tools;
+
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::parse::{Typed, parse};
+pub(crate) use self::tools::*;
 
 /// Query a TraceHub server: which requests there were, what happened in one, what happens right now.
 #[derive(Debug, Parser)]
@@ -36,6 +44,10 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) request_timeout: u64,
+
+    /// Settings for what neither a flag nor a variable says [default: tracehub/config.toml where such files are kept]
+    #[arg(long, global = true, value_name = "FILE", env = "TRACEHUB_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// How answers are shown.
@@ -53,6 +65,10 @@ pub(crate) struct OutputArgs {
     /// Show times in UTC instead of the local time zone
     #[arg(long, global = true)]
     pub(crate) utc: bool,
+
+    /// Do not show long output in $PAGER; only a terminal gets it anyway
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
 }
 
 /// `--output` as typed.
@@ -84,9 +100,28 @@ pub(crate) enum Command {
     /// Follow one chain: what is stored, then what comes
     Tail(TailArgs),
     /// Ask the server whether it is well
+    #[command(after_help = "Exit codes: 0 healthy, 1 not healthy, 5 not reached.\n\n\
+        Example: tracehub-cli health || tracehub-cli serve")]
     Health,
+    /// Show how much there is, what waits, and what came since the server started
+    #[command(after_help = "Example: tracehub-cli stats -o json | jq .queue.entries")]
+    Stats,
     /// Delete what is older than the server's retention, now
     Cleanup(CleanupArgs),
+    /// Send one entry from flags, or many from a file or standard input
+    Send(SendArgs),
+    /// Write a chain, or everything, as lines of JSON
+    Export(ExportArgs),
+    /// Bring back what `export` wrote
+    Import(ImportArgs),
+    /// Start a server: the `tracehub-server` installed with this program
+    Serve(ServeArgs),
+    /// Print what makes a shell complete this program's commands
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+    /// Settings: what holds, and where it came from
+    Config(ConfigArgs),
 }
 
 #[derive(Debug, ClapArgs)]

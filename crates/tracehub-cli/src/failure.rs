@@ -1,9 +1,10 @@
 //! Why a command failed: a sentence for people, with the next step, and an exit code for programs.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tracehub_client::QueryError;
+use tracehub_client::{InvalidEntry, QueryError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -25,6 +26,31 @@ pub(crate) enum Failure {
     Input(io::Error),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    #[error("the config file {}{}: {reason}", path.display(), at_line(*line))]
+    ConfigFile { path: PathBuf, line: Option<usize>, reason: String },
+    #[error("cannot {what} {}: {source}", path.display())]
+    File { path: PathBuf, what: &'static str, source: io::Error },
+    #[error("this is no entry: {0}")]
+    InvalidEntry(InvalidEntry),
+    #[error("{refused} of the lines {} refused; what is wrong with each stands above", were(*refused))]
+    LinesRefused { refused: u64 },
+    #[error(
+        "stopped at line {line}, from which on nothing was acknowledged: {}; the same command again goes on, what is \
+        stored already counts as duplicate",
+        explain(source)
+    )]
+    SendStopped { line: u64, source: QueryError },
+    #[error("the server says that it is {status:?}; its log says why")]
+    Unhealthy { status: String },
+    #[error(
+        "`tracehub-server` is neither beside this program nor on the PATH; `cargo install --path crates/tracehub-server` \
+        installs it"
+    )]
+    NoServerProgram,
+    #[error("{} cannot be started: {source}", program.display())]
+    ServerProgram { program: PathBuf, source: io::Error },
+    #[error("there is no command {name:?}; `tracehub-cli --help` lists them")]
+    UnknownCommand { name: String },
     #[error("cannot start: {0}")]
     Runtime(io::Error),
     #[error("interrupted")]
@@ -34,22 +60,47 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Query(QueryError::InvalidUrl { .. } | QueryError::InvalidSecret) | Self::Unconfirmed => 2,
+            Self::Query(err) | Self::SendStopped { source: err, .. } => code_of(err),
+            Self::Unconfirmed | Self::ConfigFile { .. } | Self::InvalidEntry(_) | Self::UnknownCommand { .. } => 2,
             Self::UnknownChain { .. } | Self::UnknownSource { .. } => 3,
-            Self::Query(QueryError::Unauthorized { .. }) => 4,
-            Self::Query(QueryError::Unreachable { .. } | QueryError::TimedOut { .. })
-            | Self::ServerStopped { .. }
-            | Self::StreamEnded { .. } => 5,
+            Self::ServerStopped { .. } | Self::StreamEnded { .. } => 5,
             Self::Interrupted => 130,
-            Self::Query(_) | Self::Declined | Self::Input(_) | Self::Output(_) | Self::Runtime(_) => 1,
+            Self::Declined
+            | Self::File { .. }
+            | Self::Input(_)
+            | Self::LinesRefused { .. }
+            | Self::NoServerProgram
+            | Self::Output(_)
+            | Self::Runtime(_)
+            | Self::ServerProgram { .. }
+            | Self::Unhealthy { .. } => 1,
         })
     }
+}
+
+fn code_of(err: &QueryError) -> u8 {
+    match err {
+        QueryError::InvalidUrl { .. } | QueryError::InvalidSecret => 2,
+        QueryError::Unauthorized { .. } => 4,
+        QueryError::Unreachable { .. } | QueryError::TimedOut { .. } => 5,
+        _ => 1,
+    }
+}
+
+fn at_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line}"))
+}
+
+fn were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
 }
 
 /// The error and what to do about it.
 fn explain(err: &QueryError) -> String {
     let next = match err {
-        QueryError::Unreachable { .. } => "; is it running? `tracehub-server` starts one, --url names another",
+        QueryError::Unreachable { .. } => {
+            "; is it running? `tracehub-cli serve` (that is `tracehub-server`) starts one, --url names another"
+        }
         QueryError::TimedOut { .. } => "; --request-timeout waits longer",
         QueryError::Unauthorized { .. } => "; --secret or TRACEHUB_SECRET names the server's secret",
         _ => "",

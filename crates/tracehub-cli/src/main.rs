@@ -3,22 +3,39 @@
 mod args;
 mod commands;
 mod failure;
+mod load;
 mod output;
 mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::args::{Args, Command};
+use crate::args::Command;
 use crate::failure::Failure;
 use crate::output::Screen;
-use crate::settings::Settings;
+use crate::settings::{Config, Settings};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let mut screen = Screen::new(&args.output);
-    let outcome = Settings::resolve(&args.connection).and_then(|settings| run(&args.command, &settings, &mut screen));
+    let mut typed = args::parse();
+    // These need no settings, so a config file that is wrong does not stop them.
+    let config = match &typed.args.command {
+        Command::Serve(_) | Command::Completions(_) | Command::Man(_) => None,
+        _ => match Config::complete(&mut typed) {
+            Ok(config) => Some(config),
+            Err(failure) => return end(&failure),
+        },
+    };
+    let args = &typed.args;
+    let mut screen = Screen::new(&args.output).with_pager(settings::pager(args));
+    if matches!(args.command, Command::Export(_) | Command::Completions(_) | Command::Man(_)) {
+        screen = screen.for_programs();
+    }
+    let outcome = match (&args.command, config) {
+        (Command::Serve(args), _) => commands::serve::run(args),
+        (Command::Completions(args), _) => commands::manual::completions(args, &mut screen),
+        (Command::Man(args), _) => commands::manual::man(args, &mut screen),
+        (Command::Config(_), Some(config)) => screen.config(&config).map_err(Failure::Output),
+        (command, _) => Settings::resolve(&args.connection).and_then(|settings| run(command, &settings, &mut screen)),
+    };
     let outcome = outcome.and_then(|()| Ok(screen.flush()?));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,10 +44,14 @@ fn main() -> ExitCode {
         Err(failure) => {
             // What was shown so far belongs before the error.
             let _ = screen.flush();
-            output::complain(&failure);
-            failure.exit_code()
+            end(&failure)
         }
     }
+}
+
+fn end(failure: &Failure) -> ExitCode {
+    output::complain(failure);
+    failure.exit_code()
 }
 
 /// Runs one command on a runtime of its own; Ctrl-C ends it at any point.
@@ -44,6 +65,12 @@ fn run(command: &Command, settings: &Settings, screen: &mut Screen) -> Result<()
                 Command::Tail(args) => commands::tail::run(args, settings, screen).await,
                 Command::Health => commands::health::run(settings, screen).await,
                 Command::Cleanup(args) => commands::cleanup::run(args, settings, screen).await,
+                Command::Stats => commands::stats::run(settings, screen).await,
+                Command::Send(args) => commands::send::run(args, settings, screen).await,
+                Command::Export(args) => commands::export::run(args, settings, screen).await,
+                Command::Import(args) => commands::import::run(args, settings, screen).await,
+                // Done without a server.
+                Command::Serve(_) | Command::Completions(_) | Command::Man(_) | Command::Config(_) => Ok(()),
             }
         };
         tokio::select! {

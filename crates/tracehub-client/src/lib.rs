@@ -76,7 +76,8 @@ pub use error::{BuildError, QueryError, Refused};
 #[cfg(feature = "layer")]
 pub use layer::CheckpointLayer;
 pub use query::{
-    ChainStatus, Clocks, CorrelationPages, CorrelationQuery, RecentQuery, StreamFilter, TraceHubQueryClient,
+    ChainStatus, Clocks, CorrelationPages, CorrelationQuery, IngestFault, IngestReply, RecentQuery, StreamFilter,
+    TraceHubQueryClient,
 };
 pub use resume::{Interruption, ResumeEvent, ResumingStream};
 pub use scope::CheckpointScope;
@@ -87,9 +88,11 @@ pub use tracehub_core::chain::CallStatus;
 pub use tracehub_core::store::EntryId;
 pub use tracehub_core::wire::calls::{CallAnswer, CallsAnswer, GapAnswer, SegmentAnswer, SkewAnswer, SourceAnswer};
 pub use tracehub_core::wire::compare::{CompareAnswer, ComparedCall, ComparedChain, ComparedSide};
+pub use tracehub_core::wire::ingest::IngestAnswer;
 pub use tracehub_core::wire::read::{
     ChainAnswer, CleanupAnswer, CorrelationSummary, CorrelationsAnswer, HealthAnswer, RecentAnswer, RecentEntry,
 };
+pub use tracehub_core::wire::stats::{IngestStats, QueueStats, StatsAnswer, StoredStats};
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};
 
 /// The examples of the guide, compiled as tests.

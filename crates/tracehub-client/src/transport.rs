@@ -88,7 +88,7 @@ impl Transport for HttpTransport {
 }
 
 /// `Retry-After` in seconds. Its other form, a date, is not what TraceHub servers send and counts as none.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
 }

@@ -8,7 +8,7 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError a
 
 use crate::access::gate;
 use crate::error::ApiError;
-use crate::routes::{admin, compare, correlations, health, ingest, live, recent, traces};
+use crate::routes::{admin, compare, correlations, health, ingest, live, recent, stats, traces};
 use crate::state::State;
 
 const READ: &str = "GET, HEAD";
@@ -39,6 +39,7 @@ pub(crate) fn app(
         .service(readable("/compare", compare::compare))
         .service(readable("/correlations", correlations::list))
         .service(readable("/health", health::health))
+        .service(readable("/stats", stats::stats))
         .service(resource("/cleanup", "DELETE").route(web::delete().to(admin::clean_up)))
         .default_service(web::to(elsewhere))
 }
@@ -76,7 +77,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 
 fn is_route(path: &str) -> bool {
     match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stream"]
+        ["", "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stats" | "stream"]
         | ["", "ingest", "single"] => true,
         ["", "traces", id] | ["", "traces", id, "calls" | "stream"] => !id.is_empty(),
         _ => false,

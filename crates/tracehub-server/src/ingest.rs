@@ -1,11 +1,12 @@
 //! The way to the writer: a queue bounded in requests, rows and bytes. Full, it refuses at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
+use tracehub_core::wire::stats::{IngestStats, QueueStats};
 
 use crate::error::ApiError;
 
@@ -50,13 +51,14 @@ impl Waiting {
 pub(crate) struct Ingest {
     commands: Sender<Command>,
     waiting: Arc<Totals>,
+    counters: Arc<Counters>,
 }
 
 impl Ingest {
     /// A new queue and the writer's end of it.
     pub(crate) fn new() -> (Self, Receiver<Command>) {
         let (commands, receiver) = bounded(MAX_WAITING_COMMANDS);
-        (Self { commands, waiting: Arc::default() }, receiver)
+        (Self { commands, waiting: Arc::default(), counters: Arc::default() }, receiver)
     }
 
     /// Queues a batch and waits until it is stored.
@@ -66,6 +68,41 @@ impl Ingest {
         }
         let room = Room::take(&self.waiting, batch.len(), batch.bytes()).ok_or(ApiError::Overloaded)?;
         self.ask(|reply| Command::Ingest(Waiting { batch, reply, room })).await
+    }
+
+    /// Carries out a request and counts what became of it.
+    pub(crate) async fn counted(
+        &self,
+        request: impl Future<Output = Result<IngestAnswer, ApiError>>,
+    ) -> Result<IngestAnswer, ApiError> {
+        let outcome = request.await;
+        match &outcome {
+            Ok(answer) => {
+                self.counters.inserted.fetch_add(answer.inserted, Ordering::Relaxed);
+                self.counters.duplicates.fetch_add(answer.duplicates, Ordering::Relaxed);
+            }
+            Err(_) => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        outcome
+    }
+
+    /// What became of requests so far.
+    pub(crate) fn counts(&self) -> IngestStats {
+        IngestStats {
+            inserted: self.counters.inserted.load(Ordering::Relaxed),
+            duplicates: self.counters.duplicates.load(Ordering::Relaxed),
+            refused_requests: self.counters.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What waits for the writer.
+    pub(crate) fn waiting(&self) -> QueueStats {
+        QueueStats {
+            entries: self.waiting.rows.load(Ordering::Relaxed) as u64,
+            bytes: self.waiting.bytes.load(Ordering::Relaxed) as u64,
+        }
     }
 
     /// Deletes what is older than the retention; gives the number of entries.
@@ -93,6 +130,14 @@ impl Ingest {
         })?;
         answer.await.map_err(|_| ApiError::ShuttingDown)?
     }
+}
+
+/// What became of requests.
+#[derive(Debug, Default)]
+struct Counters {
+    inserted: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
 }
 
 /// What waits, in all.

@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpServer;
 use tracehub_core::store::sqlite::{OpenError, OpenOptions};
@@ -78,6 +78,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         reader: Reader::new(Arc::new(reader)),
         hub: Arc::clone(&hub),
         streams: Admission::default(),
+        started: Instant::now(),
     };
 
     announce(&listener, &state.config);

@@ -1,6 +1,7 @@
 //! What every handler may use: handles, each cheap to clone.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access::Access;
 use crate::config::Config;
@@ -18,4 +19,5 @@ pub(crate) struct State {
     pub(crate) hub: Arc<Hub>,
     pub(crate) streams: Admission,
     pub(crate) access: Arc<Access>,
+    pub(crate) started: Instant,
 }

@@ -6,5 +6,6 @@ use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, screen: &mut Screen) -> Result<(), Failure> {
     let answer = settings.client.health().await?;
-    Ok(screen.health(settings.client.url(), &answer)?)
+    screen.health(settings.client.url(), &answer)?;
+    if answer.status == "healthy" { Ok(()) } else { Err(Failure::Unhealthy { status: answer.status }) }
 }

@@ -5,3 +5,10 @@ pub(crate) mod correlations;
 pub(crate) mod health;
 pub(crate) mod show;
 pub(crate) mod tail;
+
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod manual;
+pub(crate) mod send;
+pub(crate) mod serve;
+pub(crate) mod stats;

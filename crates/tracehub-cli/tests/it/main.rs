@@ -5,3 +5,12 @@
 mod commands;
 mod failures;
 mod support;
+
+mod config;
+mod hub;
+mod loading;
+mod manual;
+mod pager;
+mod round_trip;
+mod serve;
+mod stats;

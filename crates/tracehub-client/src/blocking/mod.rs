@@ -13,6 +13,7 @@ use std::time::Duration;
 use tracehub_core::wire::calls::CallsAnswer;
 use tracehub_core::wire::compare::CompareAnswer;
 use tracehub_core::wire::read::{ChainAnswer, CleanupAnswer, CorrelationsAnswer, HealthAnswer, RecentAnswer};
+use tracehub_core::wire::stats::StatsAnswer;
 
 pub use self::iter::{Iter, Source, Within};
 use self::thread::Asker;
@@ -137,6 +138,12 @@ impl TraceHubQueryClient {
     pub fn health(&self) -> Result<HealthAnswer, QueryError> {
         let client = self.client.clone();
         self.asker.ask(async move { client.health().await })
+    }
+
+    /// How much the server has stored, what waits, and what came since it started.
+    pub fn stats(&self) -> Result<StatsAnswer, QueryError> {
+        let client = self.client.clone();
+        self.asker.ask(async move { client.stats().await })
     }
 
     /// Deletes the entries that are older than the server's retention.

@@ -120,7 +120,7 @@ impl TraceHubQueryClient {
         })
     }
 
-    fn failure(&self, err: &reqwest::Error) -> QueryError {
+    pub(super) fn failure(&self, err: &reqwest::Error) -> QueryError {
         if err.is_timeout() {
             self.timed_out()
         } else {

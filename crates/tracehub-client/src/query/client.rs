@@ -6,6 +6,7 @@ use reqwest::Method;
 use tracehub_core::wire::calls::CallsAnswer;
 use tracehub_core::wire::compare::CompareAnswer;
 use tracehub_core::wire::read::{ChainAnswer, CleanupAnswer, CorrelationsAnswer, HealthAnswer, RecentAnswer};
+use tracehub_core::wire::stats::StatsAnswer;
 
 use super::{Clocks, CorrelationPages, CorrelationQuery, RecentQuery};
 use crate::blocking;
@@ -256,6 +257,14 @@ impl TraceHubQueryClient {
     /// [`QueryError`]
     pub async fn health(&self) -> Result<HealthAnswer, QueryError> {
         self.answer(self.request(Method::GET, "/health")?).await
+    }
+
+    /// How much the server has stored, what waits, and what came since it started.
+    ///
+    /// # Errors
+    /// [`QueryError`]; [`QueryError::Unsupported`] by the Python server.
+    pub async fn stats(&self) -> Result<StatsAnswer, QueryError> {
+        self.extended_answer("GET /stats", self.request(Method::GET, "/stats")?).await
     }
 
     /// Deletes the entries that are older than the server's retention.

@@ -15,6 +15,7 @@ pub use self::error::{BoxError, StoreError};
 use crate::entry::EntryRef;
 use crate::query::{ChainPage, ChainQuery};
 use crate::wire::ingest::IngestBatch;
+use crate::wire::stats::StoredStats;
 
 /// An entry's place in the order of commits: positive, growing, never given twice. The event id of live streams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -192,6 +193,12 @@ pub trait StoreReader: Send + Sync {
             }
         })
     }
+
+    /// How much is stored, and what it takes. Costs the same however much that is.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn totals(&self) -> Result<StoredStats, StoreError>;
 
     /// A list of chains, the most recently active first.
     ///

@@ -8,3 +8,4 @@ pub mod ingest;
 pub mod live;
 pub mod read;
 pub(crate) mod scan;
+pub mod stats;

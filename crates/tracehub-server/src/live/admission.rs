@@ -39,6 +39,11 @@ impl Admission {
         Some(Admitted { admission: self.clone(), address })
     }
 
+    /// How many streams are open.
+    pub(crate) fn open(&self) -> u64 {
+        self.lock().all as u64
+    }
+
     fn lock(&self) -> MutexGuard<'_, Streams> {
         // Each change under the lock leaves the counts whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,6 +75,7 @@ mod tests {
         assert!(admission.admit(address(1)).is_none());
         let second: Vec<_> = (0..MAX_STREAMS_PER_ADDRESS).map(|_| admission.admit(address(2)).unwrap()).collect();
         assert!(admission.admit(address(3)).is_none());
+        assert_eq!(admission.open(), MAX_STREAMS as u64);
         first.pop();
         assert!(admission.admit(address(3)).is_some());
         drop((first, second));

@@ -43,6 +43,7 @@ impl Fixture {
             reader: Reader::new(Arc::new(reader)),
             hub: Arc::new(Hub::default()),
             streams: Admission::default(),
+            started: std::time::Instant::now(),
         };
         Self { state, writer: Box::new(writer), _folder: folder }
     }

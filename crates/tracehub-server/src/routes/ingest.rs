@@ -11,14 +11,17 @@ use crate::state::State;
 /// The encodings that a body may have. Said with each answer, so that a client need not guess (RFC 9110, 12.5.3).
 const ACCEPTED_ENCODINGS: (header::HeaderName, &str) = (header::ACCEPT_ENCODING, "zstd, gzip");
 
-pub(crate) async fn batch(state: web::Data<State>, body: JsonBody) -> Result<impl Responder, ApiError> {
-    let batch = IngestBatch::parse(body.0)?;
-    let answer: IngestAnswer = state.ingest.store(batch).await?;
+/// A body, or why it was not taken: that counts as a refusal too.
+type Received = Result<JsonBody, ApiError>;
+
+pub(crate) async fn batch(state: web::Data<State>, body: Received) -> Result<impl Responder, ApiError> {
+    let ingest = &state.ingest;
+    let answer: IngestAnswer = ingest.counted(async { ingest.store(IngestBatch::parse(body?.0)?).await }).await?;
     Ok(web::Json(answer).customize().insert_header(ACCEPTED_ENCODINGS))
 }
 
-pub(crate) async fn single(state: web::Data<State>, body: JsonBody) -> Result<web::Json<IngestSingleAnswer>, ApiError> {
-    let batch = IngestBatch::parse_single(body.0)?;
-    let answer = state.ingest.store(batch).await?;
+pub(crate) async fn single(state: web::Data<State>, body: Received) -> Result<web::Json<IngestSingleAnswer>, ApiError> {
+    let ingest = &state.ingest;
+    let answer = ingest.counted(async { ingest.store(IngestBatch::parse_single(body?.0)?).await }).await?;
     Ok(web::Json(IngestSingleAnswer { inserted: answer.inserted == 1 }))
 }

@@ -7,4 +7,5 @@ pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod recent;
+pub(crate) mod stats;
 pub(crate) mod traces;

@@ -32,6 +32,7 @@ const ROUTES: &[(&str, Method, &str, Asks)] = &[
     ("/compare", Method::GET, "/compare?a=c&b=d", Asks::ReadSecret),
     ("/correlations", Method::GET, "/correlations", Asks::ReadSecret),
     ("/health", Method::GET, "/health", Asks::ReadSecret),
+    ("/stats", Method::GET, "/stats", Asks::ReadSecret),
 ];
 
 /// The paths that the server registers, read from where it does so.

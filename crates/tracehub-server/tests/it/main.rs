@@ -16,5 +16,6 @@ mod process;
 mod python;
 mod reads;
 mod refusals;
+mod stats;
 mod storage;
 mod support;

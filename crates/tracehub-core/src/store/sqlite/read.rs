@@ -1,6 +1,6 @@
 //! Reading: each query is one snapshot of the database, on a read-only connection of the pool.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use r2d2::{Pool, PooledConnection};
@@ -15,6 +15,7 @@ use super::{OpenOptions, direction, id_list, store_error};
 use crate::entry::EntryRef;
 use crate::query::{ChainPage, ChainQuery};
 use crate::store::{EntryId, StoreError, StoreReader};
+use crate::wire::stats::StoredStats;
 
 /// The columns that [`entry_of`] takes, in its order.
 macro_rules! entry_columns {
@@ -27,6 +28,7 @@ macro_rules! entry_columns {
 #[derive(Debug, Clone)]
 pub struct SqliteReader {
     pool: Pool<SqliteConnectionManager>,
+    path: PathBuf,
     /// How long one question may take.
     timeout: Duration,
     sites: SiteTable,
@@ -53,7 +55,7 @@ impl SqliteReader {
             .connection_timeout(Duration::from_secs(5))
             .test_on_check_out(false)
             .build(manager)?;
-        Ok(Self { pool, timeout: options.read_timeout, sites, recent })
+        Ok(Self { pool, path: path.to_owned(), timeout: options.read_timeout, sites, recent })
     }
 
     /// Runs one read transaction.
@@ -131,6 +133,30 @@ impl StoreReader for SqliteReader {
         })
     }
 
+    fn totals(&self) -> Result<StoredStats, StoreError> {
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        self.read(|snapshot| {
+            // Entries' ids follow each other without gaps and the oldest go first, so the ends say how many there are.
+            // Chains' ids do too, but a chain that goes on outlives younger ones.
+            let mut ends = snapshot.statement(
+                "SELECT (SELECT min(id) FROM entries), (SELECT max(id) FROM entries), \
+                        (SELECT min(id) FROM chains), (SELECT max(id) FROM chains)",
+            )?;
+            ends.query_row([], |row| {
+                let newest: Option<i64> = row.get(1)?;
+                Ok(StoredStats {
+                    entries: span(row.get(0)?, newest),
+                    chains_at_most: span(row.get(2)?, row.get(3)?),
+                    newest_id: EntryId(newest.unwrap_or(0)),
+                    database_bytes: bytes(&self.path),
+                    wal_bytes: bytes(Path::new(&wal)),
+                })
+            })
+        })
+    }
+
     fn correlations(&self, query: &ChainQuery) -> Result<ChainPage, StoreError> {
         if query.is_unfiltered() {
             let recent = self.recent.newest(query.limit as usize + 1);
@@ -139,6 +165,11 @@ impl StoreReader for SqliteReader {
         let listing = Listing::begin(query, &self.sites, &self.recent);
         self.read(|snapshot| listing.page(snapshot))
     }
+}
+
+/// How many numbers there are from the first to the last.
+fn span(first: Option<i64>, last: Option<i64>) -> u64 {
+    first.zip(last).and_then(|(first, last)| u64::try_from(last - first + 1).ok()).unwrap_or(0)
 }
 
 /// The ids of a chain's entries after `after`, in order of commit: those of its blocks, and the recent ones.

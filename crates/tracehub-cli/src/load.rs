@@ -1,0 +1,87 @@
+//! Many entries from lines to a server: `lines.rs` reads them, `batch.rs` cuts requests, `delivery.rs` sends them and
+//! finds out which line is to blame.
+
+mod batch;
+mod delivery;
+mod lines;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+pub(crate) use self::batch::Order;
+use self::batch::Pending;
+pub(crate) use self::delivery::Delivery;
+pub(crate) use self::lines::Line;
+use crate::failure::Failure;
+use crate::output::{Progress, Screen};
+use crate::settings::Settings;
+
+/// The most refused lines that are listed; all are counted.
+const MAX_LISTED: usize = 1_000;
+
+/// What became of the lines. Only what the server acknowledged is in it.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Counts {
+    pub(crate) accepted: u64,
+    pub(crate) inserted: u64,
+    pub(crate) duplicates: u64,
+    /// Lines that are no entries.
+    pub(crate) refused: u64,
+    pub(crate) refusals: Vec<Refusal>,
+}
+
+/// A line that is no entry.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refusal {
+    pub(crate) line: u64,
+    pub(crate) reason: String,
+}
+
+impl Counts {
+    fn refuse(&mut self, line: u64, reason: String) {
+        self.refused += 1;
+        if self.refusals.len() < MAX_LISTED {
+            self.refusals.push(Refusal { line, reason });
+        }
+    }
+}
+
+/// Sends the lines of a file, or of standard input if it is `-`, and says what became of them.
+pub(crate) async fn run(
+    path: &Path,
+    order: Order,
+    retries: u32,
+    settings: &Settings,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    let (mut chunks, size) = lines::open(path)?;
+    let mut delivery = Delivery::new(settings, retries, Progress::new(size));
+    let outcome = deliver_all(&mut chunks, order, &mut delivery).await;
+    let counts = delivery.finish();
+    if let Err(failure) = outcome {
+        screen.loaded(&counts)?;
+        return Err(failure);
+    }
+    screen.loaded(&counts)?;
+    match counts.refused {
+        0 => Ok(()),
+        refused => Err(Failure::LinesRefused { refused }),
+    }
+}
+
+async fn deliver_all(chunks: &mut lines::Chunks, order: Order, delivery: &mut Delivery<'_>) -> Result<(), Failure> {
+    let mut pending = Pending::new(order);
+    loop {
+        if pending.is_empty() {
+            let Some(chunk) = chunks.recv().await else { return Ok(()) };
+            pending.extend(chunk.map_err(Failure::Input)?);
+        }
+        // What is there already goes along; what is not is not waited for.
+        while !pending.is_enough() {
+            let Ok(chunk) = chunks.try_recv() else { break };
+            pending.extend(chunk.map_err(Failure::Input)?);
+        }
+        delivery.deliver(pending.cut()).await?;
+    }
+}
