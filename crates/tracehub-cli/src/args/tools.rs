@@ -25,10 +25,10 @@ pub(crate) struct SendArgs {
     pub(crate) file: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) entry: EntryArgs,
+    pub(crate) retry: RetryArgs,
 
     #[command(flatten)]
-    pub(crate) retry: RetryArgs,
+    pub(crate) entry: EntryArgs,
 }
 
 /// One entry, from flags.

@@ -33,8 +33,11 @@ impl<'a> Delivery<'a> {
 
     /// What was acknowledged and what was refused.
     pub(crate) fn finish(self) -> Counts {
-        self.progress.finish();
-        self.counts
+        let Self { mut counts, progress, .. } = self;
+        progress.finish();
+        // Those that the server refuses are known after those that are no JSON.
+        counts.refusals.sort_by_key(|refusal| refusal.line);
+        counts
     }
 
     /// Sends lines in their order. After an error, what was acknowledged is counted and the rest is not stored, as far as

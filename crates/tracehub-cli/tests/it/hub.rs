@@ -11,8 +11,11 @@ use tracehub_core::store::EntryId;
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch, IngestError};
 use tracehub_core::wire::read::{ChainWriter, RecentWriter, write_entry};
 
-/// A refusal to give before anything is kept: status, `Retry-After`, body.
+/// A refusal to give before anything is kept: status, `Retry-After`, body. 200 refuses nothing; [`CUT_OFF`] is none.
 pub(crate) type Refusal = (u16, Option<&'static str>, &'static str);
+
+/// The status of a request whose connection breaks without an answer.
+pub(crate) const CUT_OFF: u16 = 0;
 
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -86,6 +89,9 @@ fn answer(mut connection: TcpStream, kept: &Mutex<Kept>) {
             None => (404, None, b"{}".to_vec()),
         },
     };
+    if status == CUT_OFF {
+        return;
+    }
     let retry_after = retry_after.map_or_else(String::new, |seconds| format!("retry-after: {seconds}\r\n"));
     let head = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{retry_after}content-length: {}\r\nconnection: close\r\n\r\n",
@@ -99,7 +105,9 @@ impl Kept {
     fn ingest(&mut self, body: Vec<u8>) -> (u16, Option<&'static str>, Vec<u8>) {
         let batch = IngestBatch::parse(body);
         self.requests.push(batch.as_ref().map_or(0, IngestBatch::len));
-        if let Some((status, retry_after, body)) = self.refusals.pop_front() {
+        if let Some((status, retry_after, body)) = self.refusals.pop_front()
+            && status != 200
+        {
             return (status, retry_after, body.into());
         }
         let batch = match batch {

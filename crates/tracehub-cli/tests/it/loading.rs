@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::hub::Hub;
+use crate::hub::{CUT_OFF, Hub};
+use crate::pty::Pty;
 use crate::support::{Server, cli, entry, run};
 
 const BUSY: &str = r#"{"error":"overloaded","message":"as much is waiting as may wait"}"#;
@@ -26,6 +27,14 @@ pub(crate) fn feed(url: &str, args: &[&str], input: &str) -> (i32, String, Strin
 
 fn lines(count: u32) -> String {
     (0..count).map(|n| entry("->", &n.to_string(), f64::from(n)) + "\n").collect()
+}
+
+/// Lines in a file, which is read in large steps: a pipe's are smaller.
+fn file(count: u32) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.ndjson");
+    std::fs::write(&path, lines(count)).expect("the file is written");
+    (folder, path.to_str().expect("a path of text").to_owned())
 }
 
 #[test]
@@ -96,16 +105,15 @@ fn a_bad_line_costs_itself_and_is_named() {
         (code, &counts["accepted"], &counts["duplicates"], &counts["refused"]),
         (1, &4.into(), &4.into(), &3.into())
     );
-    assert_eq!(counts["refusals"][2]["line"], 3);
+    let named: Vec<u64> = (0..3).map(|n| counts["refusals"][n]["line"].as_u64().unwrap()).collect();
+    assert_eq!(named, [3, 5, 7]);
 }
 
 #[test]
 fn lines_go_in_batches_and_a_refusal_without_names_is_narrowed_down() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("entries.ndjson");
-    std::fs::write(&file, lines(1_200)).unwrap();
+    let (_folder, name) = file(1_200);
     let hub = Hub::new();
-    let (code, out, err) = run(&hub.url, &["send", file.to_str().unwrap()]);
+    let (code, out, err) = run(&hub.url, &["send", &name]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out, "accepted 1200: 1200 inserted, 0 duplicates; refused 0\n");
     assert_eq!(hub.requests(), [500, 500, 200]);
@@ -135,12 +143,34 @@ fn only_what_was_acknowledged_is_counted_when_the_server_gives_up() {
     assert_eq!((code, out.as_str()), (1, "accepted 0: 0 inserted, 0 duplicates; refused 0\n"));
     assert!(err.contains("stopped at line 1,") && err.contains("as much is waiting as may wait"), "{err}");
 
+    let (_folder, name) = file(600);
+    let hub = Hub::refusing_first(&[(200, None, ""), (503, Some("0"), BUSY), (503, Some("0"), BUSY)]);
+    let (code, out, err) = run(&hub.url, &["send", &name, "--retries", "1", "-o", "json"]);
+    assert!(code == 1 && out.starts_with("{\"accepted\":500,\"inserted\":500,"), "{out}");
+    assert!(err.contains("stopped at line 501,"), "{err}");
+    assert_eq!(hub.requests(), [500, 100, 100]);
+}
+
+#[test]
+fn a_server_that_was_there_and_is_gone_is_waited_for() {
+    let (_folder, name) = file(600);
+    let hub = Hub::refusing_first(&[(200, None, ""), (CUT_OFF, None, ""), (CUT_OFF, None, "")]);
+    let (code, out, err) = run(&hub.url, &["send", &name]);
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "accepted 600: 600 inserted, 0 duplicates; refused 0\n", ""));
+    assert_eq!(hub.requests(), [500, 100, 100, 100]);
+    // One that never was is not.
+    let hub = Hub::refusing_first(&[(CUT_OFF, None, "")]);
+    assert_eq!(feed(&hub.url, &["send", "-"], &lines(1)).0, 5);
+    assert_eq!(hub.requests(), [1]);
+}
+
+#[test]
+fn import_keeps_the_order_of_arrival_and_counts_what_is_there_already() {
     let descending = format!("{}\n{}\n", entry("->", "a", 2.0), entry("->", "b", 1.0));
-    let hub = Hub::refusing_first(&[]);
-    hub.kept.lock().unwrap().entries.clear();
-    let (code, out, _) = feed(&hub.url, &["import", "--retries", "0"], &descending);
+    let hub = Hub::new();
+    let (code, out, _) = feed(&hub.url, &["import"], &descending);
     assert_eq!((code, out.as_str()), (0, "accepted 2: 2 inserted, 0 duplicates; refused 0\n"));
-    // The order of arrival is kept: nothing goes along with what is older.
+    // Nothing goes along with what is older.
     assert_eq!(hub.requests(), [1, 1]);
     assert_eq!(hub.kept.lock().unwrap().entries[0].suffix(), "a");
     assert_eq!(feed(&hub.url, &["import", "-", "-o", "json"], &descending).1.matches("\"duplicates\":2").count(), 1);
@@ -192,4 +222,18 @@ fn an_interrupt_is_130_and_says_how_far_it_came() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert!(err.contains("stopped after 0 entries that the server acknowledged"), "{err}");
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_and_gone_at_the_end() {
+    let hub = Hub::refusing_first(&[(503, Some("0"), BUSY)]);
+    let pty = Pty::open();
+    let mut command = cli(&hub.url, &["send", "--id", "c"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(pty.terminal()).spawn().unwrap();
+    // The command has a handle of the terminal too, which would keep it open.
+    drop(command);
+    let seen = pty.read();
+    assert!(child.wait().unwrap().success());
+    assert!(seen.contains("0 entries; the server is busy, again in 0."), "{seen:?}");
+    assert!(seen.ends_with("\r\u{1b}[K"), "{seen:?}");
 }

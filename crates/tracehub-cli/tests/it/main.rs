@@ -11,6 +11,7 @@ mod hub;
 mod loading;
 mod manual;
 mod pager;
+mod pty;
 mod round_trip;
 mod serve;
 mod stats;

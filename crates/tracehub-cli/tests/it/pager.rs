@@ -1,37 +1,21 @@
-//! The pager: on a terminal, for what is long, and never otherwise. The terminal is a pseudo one.
+//! The pager: on a terminal, for what is long, and never otherwise.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read as _;
 use std::path::Path;
-use std::process::Stdio;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
+use crate::pty::Pty;
 use crate::support::{Server, chain, cli, entry};
 
 /// Runs `show` with its output on a terminal; gives what the terminal got.
 fn show_on_a_terminal(url: &str, pager: &str, args: &[&str]) -> String {
-    let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
-    grantpt(&control).and_then(|()| unlockpt(&control)).expect("it can be used");
-    let name = ptsname(&control, Vec::new()).expect("it has a name").into_string().expect("of text");
-    let terminal = OpenOptions::new().read(true).write(true).open(name).expect("its other end");
-    let mut child = cli(url, &[&["show", "c1"], args].concat())
-        .env("PATH", "/usr/bin:/bin")
-        .env("TRACEHUB_PAGER", pager)
-        .stdout(Stdio::from(terminal))
-        .spawn()
-        .expect("it runs");
-    let reader = std::thread::spawn(move || {
-        let (mut seen, mut part) = (Vec::new(), [0; 4096]);
-        // The end of a terminal is an error: nobody has its other end open any more.
-        let mut control = File::from(control);
-        while let Ok(length @ 1..) = control.read(&mut part) {
-            seen.extend_from_slice(&part[..length]);
-        }
-        String::from_utf8_lossy(&seen).into_owned()
-    });
+    let pty = Pty::open();
+    let mut command = cli(url, &[&["show", "c1"], args].concat());
+    command.env("PATH", "/usr/bin:/bin").env("TRACEHUB_PAGER", pager).stdout(pty.terminal());
+    let mut child = command.spawn().expect("it runs");
+    // The command has a handle of the terminal too, which would keep it open.
+    drop(command);
+    let seen = pty.read();
     assert!(child.wait().expect("it ends").success());
-    reader.join().expect("the reader ends")
+    seen
 }
 
 fn server(calls: u32) -> Server {

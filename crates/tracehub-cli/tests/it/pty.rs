@@ -1,0 +1,42 @@
+//! A pseudo terminal: what is written to it is seen at the other end.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Stdio;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+pub(crate) struct Pty {
+    control: File,
+    terminal: File,
+}
+
+impl Pty {
+    pub(crate) fn open() -> Self {
+        let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
+        grantpt(&control).and_then(|()| unlockpt(&control)).expect("it can be used");
+        let name = ptsname(&control, Vec::new()).expect("it has a name");
+        let name = OsStr::from_bytes(name.as_bytes());
+        let terminal = OpenOptions::new().read(true).write(true).open(name).expect("its other end");
+        Self { control: control.into(), terminal }
+    }
+
+    /// A handle for a process.
+    pub(crate) fn terminal(&self) -> Stdio {
+        self.terminal.try_clone().expect("another handle").into()
+    }
+
+    /// What is written until nobody has the terminal any more.
+    pub(crate) fn read(self) -> String {
+        let Self { mut control, terminal } = self;
+        drop(terminal);
+        let (mut seen, mut part) = (Vec::new(), [0; 4096]);
+        // The end of a terminal is an error, not an end.
+        while let Ok(length @ 1..) = control.read(&mut part) {
+            seen.extend_from_slice(&part[..length]);
+        }
+        String::from_utf8_lossy(&seen).into_owned()
+    }
+}
