@@ -12,6 +12,7 @@ use serde::Serialize;
 pub(crate) use self::batch::Order;
 use self::batch::Pending;
 pub(crate) use self::delivery::Delivery;
+use self::lines::Chunks;
 pub(crate) use self::lines::Line;
 use crate::failure::Failure;
 use crate::output::{Progress, Screen};
@@ -70,18 +71,47 @@ pub(crate) async fn run(
     }
 }
 
-async fn deliver_all(chunks: &mut lines::Chunks, order: Order, delivery: &mut Delivery<'_>) -> Result<(), Failure> {
+async fn deliver_all(chunks: &mut Chunks, order: Order, delivery: &mut Delivery<'_>) -> Result<(), Failure> {
     let mut pending = Pending::new(order);
-    loop {
-        if pending.is_empty() {
-            let Some(chunk) = chunks.recv().await else { return Ok(()) };
-            pending.extend(chunk.map_err(Failure::Input)?);
+    while let Some(lines) = next_request(chunks, &mut pending).await? {
+        delivery.deliver(lines).await?;
+    }
+    Ok(())
+}
+
+/// The lines of the next request: as many as there are by now and fit. None at the end.
+async fn next_request(chunks: &mut Chunks, pending: &mut Pending) -> Result<Option<Vec<Line>>, Failure> {
+    if pending.is_empty() {
+        let Some(chunk) = chunks.recv().await else { return Ok(None) };
+        pending.extend(chunk.map_err(Failure::Input)?);
+    }
+    while !pending.is_enough() {
+        let Ok(chunk) = chunks.try_recv() else { break };
+        pending.extend(chunk.map_err(Failure::Input)?);
+    }
+    Ok(Some(pending.cut()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn what_has_come_meanwhile_goes_along() {
+        let (sender, mut chunks) = mpsc::channel(10);
+        let line = |number| Line { number, end: number, json: Ok("{}".to_owned()), timestamp: None };
+        for chunk in 0..6 {
+            sender.try_send(Ok((0..150).map(|number| line(chunk * 150 + number)).collect())).unwrap();
         }
-        // What is there already goes along; what is not is not waited for.
-        while !pending.is_enough() {
-            let Ok(chunk) = chunks.try_recv() else { break };
-            pending.extend(chunk.map_err(Failure::Input)?);
+        drop(sender);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut pending = Pending::new(Order::AsTheServerLikes);
+        let mut lengths = Vec::new();
+        while let Some(lines) = runtime.block_on(next_request(&mut chunks, &mut pending)).unwrap() {
+            lengths.push(lines.len());
         }
-        delivery.deliver(pending.cut()).await?;
+        assert_eq!(lengths, [500, 400]);
     }
 }

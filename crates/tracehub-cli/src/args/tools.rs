@@ -177,7 +177,7 @@ pub(crate) struct ManArgs {
     #[arg(value_name = "COMMAND", conflicts_with = "all")]
     pub(crate) command: Option<String>,
 
-    /// Write all pages into this folder
+    /// Write all pages into this folder, which is made if need be
     #[arg(long, value_name = "FOLDER")]
     pub(crate) all: Option<PathBuf>,
 }

@@ -15,11 +15,8 @@ pub(crate) fn completions(args: &CompletionsArgs, screen: &mut Screen) -> Result
 pub(crate) fn man(args: &ManArgs, screen: &mut Screen) -> Result<(), Failure> {
     let mut program = Args::command();
     if let Some(folder) = &args.all {
-        return clap_mangen::generate_to(program, folder).map_err(|source| Failure::File {
-            path: folder.clone(),
-            what: "write into",
-            source,
-        });
+        let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(program, folder));
+        return written.map_err(|source| Failure::File { path: folder.clone(), what: "write into", source });
     }
     program.build();
     let page_of = match &args.command {

@@ -23,6 +23,8 @@ pub(crate) struct Kept {
     pub(crate) entries: Vec<TraceEntry>,
     /// How many entries each request to `/ingest` had, as far as it was understood.
     pub(crate) requests: Vec<usize>,
+    /// Comes with every question for the newest entries: the hub is never still.
+    pub(crate) late: Option<TraceEntry>,
     identities: HashSet<String>,
     refusals: VecDeque<Refusal>,
 }
@@ -147,7 +149,7 @@ impl Kept {
     }
 
     /// Like the real one, but for pages of seven entries, so that a small hub has several.
-    fn recent(&self, query: &str) -> Vec<u8> {
+    fn recent(&mut self, query: &str) -> Vec<u8> {
         let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let since = value("since_id").map_or(self.entries.len(), |id| id.parse().expect("an id"));
         let limit = value("limit").map_or(100, |limit| limit.parse().expect("a limit")).min(7);
@@ -160,6 +162,7 @@ impl Kept {
                 writer.push(id(last), &entry.as_ref());
             }
         }
+        self.entries.extend(self.late.clone());
         writer.finish(id(last))
     }
 }

@@ -28,11 +28,12 @@ fn the_manual_has_a_page_for_the_program_and_for_each_command() {
     let (code, _, err) = run(NOBODY, &["man", "frobnicate"]);
     assert!(code == 2 && err.contains("\"frobnicate\""), "{err}");
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(run(NOBODY, &["man", "--all", folder.path().to_str().unwrap()]).0, 0);
+    let pages = folder.path().join("share/man1");
+    assert_eq!(run(NOBODY, &["man", "--all", pages.to_str().unwrap()]).0, 0);
     for page in ["tracehub-cli.1", "tracehub-cli-send.1", "tracehub-cli-config-show.1"] {
-        assert!(folder.path().join(page).is_file(), "{page}");
+        assert!(pages.join(page).is_file(), "{page}");
     }
-    assert_eq!(run(NOBODY, &["man", "--all", "/no/such/folder"]).0, 1);
+    assert_eq!(run(NOBODY, &["man", "--all", "/dev/null/folder"]).0, 1);
 }
 
 #[test]

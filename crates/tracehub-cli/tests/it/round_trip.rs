@@ -46,6 +46,15 @@ fn a_chain_comes_as_lines_and_everything_in_its_order() {
 }
 
 #[test]
+fn what_comes_during_an_export_of_everything_is_left_out() {
+    let entries: Vec<TraceEntry> = (0..20_u32).map(|n| at("c", "MA", f64::from(n))).collect();
+    let hub = Hub::with(&entries);
+    hub.kept.lock().unwrap().late = Some(at("late", "MA", 99.0));
+    let (code, out, _) = run(&hub.url, &["export", "--all"]);
+    assert_eq!((code, out), (0, entries.iter().map(line).collect::<String>()));
+}
+
+#[test]
 fn a_file_appears_when_it_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.ndjson");
