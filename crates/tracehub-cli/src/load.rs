@@ -5,6 +5,7 @@ mod batch;
 mod delivery;
 mod lines;
 
+use std::io;
 use std::path::Path;
 
 use serde::Serialize;
@@ -58,7 +59,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let (mut chunks, size) = lines::open(path)?;
     let mut delivery = Delivery::new(settings, retries, Progress::new(size));
-    let outcome = deliver_all(&mut chunks, order, &mut delivery).await;
+    let outcome = deliver_all(&mut chunks, path, order, &mut delivery).await;
     let counts = delivery.finish();
     if let Err(failure) = outcome {
         screen.loaded(&counts)?;
@@ -71,23 +72,29 @@ pub(crate) async fn run(
     }
 }
 
-async fn deliver_all(chunks: &mut Chunks, order: Order, delivery: &mut Delivery<'_>) -> Result<(), Failure> {
+async fn deliver_all(
+    chunks: &mut Chunks,
+    path: &Path,
+    order: Order,
+    delivery: &mut Delivery<'_>,
+) -> Result<(), Failure> {
+    let failure = |source| Failure::File { path: path.to_owned(), what: "read", source };
     let mut pending = Pending::new(order);
-    while let Some(lines) = next_request(chunks, &mut pending).await? {
+    while let Some(lines) = next_request(chunks, &mut pending).await.map_err(failure)? {
         delivery.deliver(lines).await?;
     }
     Ok(())
 }
 
 /// The lines of the next request: as many as there are by now and fit. None at the end.
-async fn next_request(chunks: &mut Chunks, pending: &mut Pending) -> Result<Option<Vec<Line>>, Failure> {
+async fn next_request(chunks: &mut Chunks, pending: &mut Pending) -> io::Result<Option<Vec<Line>>> {
     if pending.is_empty() {
         let Some(chunk) = chunks.recv().await else { return Ok(None) };
-        pending.extend(chunk.map_err(Failure::Input)?);
+        pending.extend(chunk?);
     }
     while !pending.is_enough() {
         let Ok(chunk) = chunks.try_recv() else { break };
-        pending.extend(chunk.map_err(Failure::Input)?);
+        pending.extend(chunk?);
     }
     Ok(Some(pending.cut()))
 }
