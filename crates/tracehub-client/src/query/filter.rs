@@ -164,10 +164,11 @@ impl CorrelationQuery {
 /// let next = RecentQuery::new().since_id(1_200).limit(500).source("MA");
 /// assert_ne!(next, RecentQuery::new());
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct RecentQuery {
     since_id: Option<EntryId>,
+    since: Option<f64>,
     limit: Option<u32>,
     source: Option<String>,
 }
@@ -181,6 +182,13 @@ impl RecentQuery {
     /// The entries after this instead of the newest: the `last_id` of the answer before.
     pub fn since_id(mut self, id: impl Into<EntryId>) -> Self {
         self.since_id = Some(id.into());
+        self
+    }
+
+    /// The entries that arrived at this time (Unix ms, to the second) or later, the oldest of them first, instead of the
+    /// newest. With a limit of 0, `last_id` is where they begin.
+    pub fn since(mut self, unix_ms: f64) -> Self {
+        self.since = Some(unix_ms);
         self
     }
 
@@ -204,6 +212,7 @@ impl RecentQuery {
     pub(super) fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::new();
         set(&mut parameters, "since_id", self.since_id);
+        set(&mut parameters, "since", self.since);
         set(&mut parameters, "limit", self.limit);
         set_text(&mut parameters, "source", self.source.as_deref());
         parameters

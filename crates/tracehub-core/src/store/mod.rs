@@ -176,6 +176,13 @@ pub trait StoreReader: Send + Sync {
     /// The store could not be read.
     fn newest_entry_id(&self) -> Result<EntryId, StoreError>;
 
+    /// The last entry before those that arrived at a time (Unix seconds) or later: [`entries_after`](Self::entries_after)
+    /// it, there are no older ones.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn entry_id_before(&self, arrived_at: i64) -> Result<EntryId, StoreError>;
+
     /// Gives the entries of a chain to `visit`, ordered by timestamp, ties by arrival. An unknown chain has none.
     ///
     /// # Errors

@@ -107,6 +107,12 @@ impl Query {
         }
     }
 
+    /// A time in Unix ms as the whole seconds in which arrival is counted, if the parameter is there.
+    #[expect(clippy::cast_possible_truncation, reason = "beyond i64 it saturates: before or after everything")]
+    pub(crate) fn whole_seconds(&self, name: &'static str) -> Result<Option<i64>, ApiError> {
+        Ok(self.number(name)?.map(|unix_ms| (unix_ms / 1000.0).floor() as i64))
+    }
+
     fn last(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }

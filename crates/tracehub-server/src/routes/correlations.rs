@@ -32,19 +32,13 @@ pub(crate) async fn list(state: web::Data<State>, query: Query) -> Result<web::J
 
 fn chain_query(query: &Query) -> Result<ChainQuery, ApiError> {
     let limit = query.integer("limit", DEFAULT_LIMIT, 0..=MAX_LIMIT)?;
-    let since = query.number("since")?;
     Ok(ChainQuery {
         limit: u32::try_from(limit).map_err(|_| ApiError::Internal)?,
         before: query.optional_integer("cursor", 1..=i64::MAX)?.map(EntryId),
-        active_since: since.map(whole_seconds),
+        active_since: query.whole_seconds("since")?,
         complete: query.one_of("status", &["complete", "incomplete"])?.map(|status| status == "complete"),
         min_duration_ms: query.number("min_duration_ms")?,
         prefix: query.text("q").map(str::to_owned),
         place: query.place(),
     })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "beyond i64 it saturates: before or after everything")]
-fn whole_seconds(unix_ms: f64) -> i64 {
-    (unix_ms / 1000.0).floor() as i64
 }

@@ -22,12 +22,14 @@ const MAX_BYTES: usize = 8 << 20;
 pub(crate) async fn recent(state: web::Data<State>, query: Query) -> Result<HttpResponse, ApiError> {
     let limit = query.integer("limit", DEFAULT_LIMIT, 0..=MAX_LIMIT)?;
     let since_id = query.optional_integer("since_id", 0..=i64::MAX)?;
+    let since = query.whole_seconds("since")?;
     let source = query.text("source").map(str::to_owned);
     let body = state.reader.query(move |store| {
         let source = source.as_deref();
-        let after = match since_id {
-            Some(since_id) => EntryId(since_id),
-            None => before_newest(store, limit, source)?,
+        let after = match (since_id, since) {
+            (None, None) => before_newest(store, limit, source)?,
+            (since_id, None) => EntryId(since_id.unwrap_or_default()),
+            (since_id, Some(since)) => store.entry_id_before(since)?.max(EntryId(since_id.unwrap_or_default())),
         };
         let mut writer = RecentWriter::default();
         let mut last = after;

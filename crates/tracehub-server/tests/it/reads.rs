@@ -138,3 +138,18 @@ async fn the_list_of_chains_is_filtered_and_paged() {
         assert_eq!((status, refusal["detail"][0]["loc"][1].as_str()), (422, Some(field)));
     }
 }
+
+#[tokio::test]
+async fn the_newest_entries_begin_at_a_time_of_arrival() {
+    let server = Server::start();
+    // Arrival counts, not what the services' clocks said.
+    server.ingest(&[entry("c", 1.0, "1", "->"), entry("c", 9e12, "2", "<-")]).await;
+    let last_id = async |query: &str| server.get(&format!("/recent?{query}")).await.1["last_id"].as_i64().unwrap();
+    assert_eq!(last_id("limit=0&since=0").await, 0);
+    assert_eq!(last_id("limit=0&since=99999999999999").await, 2);
+    let (_, all) = server.get("/recent?since=0&limit=1").await;
+    assert_eq!((&all["traces"][0]["id"], &all["last_id"]), (&1.into(), &1.into()));
+    let (_, rest) = server.get("/recent?since=0&since_id=1").await;
+    assert_eq!((&rest["count"], &rest["traces"][0]["id"]), (&1.into(), &2.into()));
+    assert_eq!(server.get("/recent?since=yesterday").await.0, 422);
+}

@@ -220,7 +220,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
 }
 
 /// The first entry that arrived at a time (Unix seconds) or later.
-fn first_id_since(snapshot: &Snapshot<'_>, time: i64) -> rusqlite::Result<Option<i64>> {
+pub(super) fn first_id_since(snapshot: &Snapshot<'_>, time: i64) -> rusqlite::Result<Option<i64>> {
     snapshot
         .statement("SELECT first_entry_id FROM arrivals WHERE arrived_at >= ?1 ORDER BY first_entry_id LIMIT 1")?
         .query_row([time], |row| row.get(0))

@@ -7,7 +7,7 @@ use r2d2::{Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{OpenFlags, OptionalExtension as _, Row};
 
-use super::list::{self, Listing};
+use super::list::{self, Listing, first_id_since};
 use super::recent::{Recent, RecentChain};
 use super::sites::{Site, SiteTable};
 use super::snapshot::Snapshot;
@@ -131,6 +131,13 @@ impl StoreReader for SqliteReader {
         self.read(|snapshot| {
             snapshot.statement("SELECT coalesce(max(id), 0) FROM entries")?.query_row([], |row| row.get(0)).map(EntryId)
         })
+    }
+
+    fn entry_id_before(&self, arrived_at: i64) -> Result<EntryId, StoreError> {
+        match self.read(|snapshot| first_id_since(snapshot, arrived_at))? {
+            Some(first) => Ok(EntryId(first - 1)),
+            None => self.newest_entry_id(),
+        }
     }
 
     fn totals(&self) -> Result<StoredStats, StoreError> {
