@@ -1,22 +1,27 @@
 //! The command line and the environment as typed.
 
 mod parse;
+mod times;
 mod tools;
+mod views;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::parse::{Typed, parse};
+pub(crate) use self::times::now;
 pub(crate) use self::tools::*;
+pub(crate) use self::views::*;
 
 /// Query a TraceHub server: which requests there were, what happened in one, what happens right now.
 #[derive(Debug, Parser)]
 #[command(name = "tracehub-cli", version, max_term_width = 100)]
 #[command(after_help = "Examples:\n  \
-    tracehub-cli correlations --limit 10\n  \
-    tracehub-cli show order-42\n  \
-    tracehub-cli tail order-42 -o json | jq .endpoint\n\n\
+    tracehub-cli correlations --incomplete    what is stuck right now\n  \
+    tracehub-cli show order-42                what happened to a request\n  \
+    tracehub-cli diff order-41 order-42       what is different from the good one\n  \
+    tracehub-cli tail --source MA             what happens at this moment\n\n\
     Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 refused by the server, 5 server not reached, \
     130 interrupted.")]
 pub(crate) struct Args {
@@ -26,6 +31,15 @@ pub(crate) struct Args {
     pub(crate) output: OutputArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// Takes what is short for something else for that.
+    pub(crate) fn shorten(&mut self) {
+        if let Command::Show(ShowArgs { raw: true, .. }) = self.command {
+            self.output.output = Format::Raw;
+        }
+    }
 }
 
 /// Where the server is and how to talk to it.
@@ -53,8 +67,9 @@ pub(crate) struct ConnectionArgs {
 /// How answers are shown.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct OutputArgs {
-    /// For people, or for programs: JSON is what the server said (one object per line in `tail`)
+    /// For people, or for programs
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Format,
 
@@ -66,6 +81,18 @@ pub(crate) struct OutputArgs {
     #[arg(long, global = true)]
     pub(crate) utc: bool,
 
+    /// Show times in the local time zone, whatever the config file says
+    #[arg(long, global = true, conflicts_with = "utc")]
+    pub(crate) local: bool,
+
+    /// Show how long ago things were instead of when
+    #[arg(long, global = true)]
+    pub(crate) relative: bool,
+
+    /// Count ages up to this time instead of now: Unix ms, or such as 2026-02-01T16:00:00Z
+    #[arg(long, global = true, value_name = "TIME", value_parser = times::unix_ms)]
+    pub(crate) as_of: Option<f64>,
+
     /// Do not show long output in $PAGER; only a terminal gets it anyway
     #[arg(long, global = true)]
     pub(crate) no_pager: bool,
@@ -74,10 +101,14 @@ pub(crate) struct OutputArgs {
 /// `--output` as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Aligned text
+    /// Aligned text, with colours on a terminal
     Table,
-    /// The server's JSON
+    /// The server's JSON, one object
     Json,
+    /// JSON, one object a line: a chain, an entry, a call
+    Ndjson,
+    /// Chains as their ids and entries as the lines that were logged; the rest as JSON
+    Raw,
 }
 
 /// `--color` as typed.
@@ -93,12 +124,17 @@ pub(crate) enum ColorWhen {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the most recently active chains
+    /// List chains, the most recently active first: all, or those that are stuck, slow, or of one service
+    #[command(visible_alias = "list")]
     Correlations(CorrelationsArgs),
     /// Show one chain as a tree of calls
     Show(ShowArgs),
-    /// Follow one chain: what is stored, then what comes
+    /// Follow what comes, of all chains or of one
     Tail(TailArgs),
+    /// Show the newest entries of all chains
+    Recent(RecentArgs),
+    /// Compare two chains call by call: what is missing, what is new, what was slower
+    Diff(DiffArgs),
     /// Ask the server whether it is well
     #[command(after_help = "Exit codes: 0 healthy, 1 not healthy, 5 not reached.\n\n\
         Example: tracehub-cli health || tracehub-cli serve")]
@@ -124,34 +160,25 @@ pub(crate) enum Command {
     Config(ConfigArgs),
 }
 
-#[derive(Debug, ClapArgs)]
-pub(crate) struct CorrelationsArgs {
-    /// How many chains to list
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 50,
-        value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    pub(crate) limit: u32,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ShowArgs {
-    /// The chain's correlation id
-    #[arg(value_name = "CORRELATION_ID")]
-    pub(crate) correlation_id: String,
-
+/// Which entries, by where they were logged.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct PlaceArgs {
     /// Only what this source logged
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: Option<String>,
-}
 
-#[derive(Debug, ClapArgs)]
-pub(crate) struct TailArgs {
-    /// The chain's correlation id; it need not be known yet
-    #[arg(value_name = "CORRELATION_ID")]
-    pub(crate) correlation_id: String,
+    /// Only what was logged at this endpoint
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) endpoint: Option<String>,
 
-    /// End after this many seconds; without it, on Ctrl-C
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
-    pub(crate) timeout: Option<u64>,
+    /// Only what was logged on this host
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+
+    /// Only operations of this kind
+    #[arg(long, value_name = "OPERATION")]
+    pub(crate) operation: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,14 +10,14 @@ use tracehub_client::{InvalidEntry, QueryError};
 pub(crate) enum Failure {
     #[error("{}", explain(.0))]
     Query(#[from] QueryError),
-    #[error("there is nothing for correlation id {id:?} at {url}; `tracehub-cli correlations` lists the recent ones")]
-    UnknownChain { id: String, url: String },
+    #[error("there is nothing for correlation id {id:?} at {url}; {}", instead(.nearest))]
+    UnknownChain { id: String, url: String, nearest: Vec<String> },
+    #[error("{typed:?} begins {}; say more of it: {}", if *more { "many ids" } else { "several ids" }, ids.join(", "))]
+    SeveralChains { typed: String, ids: Vec<String>, more: bool },
     #[error("source {source_id:?} logged nothing for correlation id {id:?}; without --source you see who did")]
     UnknownSource { id: String, source_id: String },
-    #[error("the server at {url} is stopping; `tracehub-cli tail` again once it is back")]
-    ServerStopped { url: String },
-    #[error("the stream from {url} ended early; `tracehub-cli tail` again goes on")]
-    StreamEnded { url: String },
+    #[error("the chain has more than {entries} entries and goes on; `tracehub-cli tail` follows chains of any length")]
+    TooLongToFollow { entries: usize },
     #[error("this deletes entries and there is no terminal to ask on; say --yes if that is meant")]
     Unconfirmed,
     #[error("nothing was deleted")]
@@ -62,8 +62,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Query(err) | Self::SendStopped { source: err, .. } => code_of(err),
             Self::Unconfirmed | Self::ConfigFile { .. } | Self::InvalidEntry(_) | Self::UnknownCommand { .. } => 2,
-            Self::UnknownChain { .. } | Self::UnknownSource { .. } => 3,
-            Self::ServerStopped { .. } | Self::StreamEnded { .. } => 5,
+            Self::UnknownChain { .. } | Self::SeveralChains { .. } | Self::UnknownSource { .. } => 3,
             Self::Interrupted => 130,
             Self::Declined
             | Self::File { .. }
@@ -73,6 +72,7 @@ impl Failure {
             | Self::Output(_)
             | Self::Runtime(_)
             | Self::ServerProgram { .. }
+            | Self::TooLongToFollow { .. }
             | Self::Unhealthy { .. } => 1,
         })
     }
@@ -93,6 +93,15 @@ fn at_line(line: Option<usize>) -> String {
 
 fn were(count: u64) -> &'static str {
     if count == 1 { "was" } else { "were" }
+}
+
+/// What there is instead of an id.
+fn instead(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        "`tracehub-cli correlations` lists the recent ones".to_owned()
+    } else {
+        format!("nearest: {}", nearest.join(", "))
+    }
 }
 
 /// The error and what to do about it.

@@ -16,6 +16,7 @@ use crate::settings::{Config, Settings};
 
 fn main() -> ExitCode {
     let mut typed = args::parse();
+    typed.args.shorten();
     // These need no settings, so a config file that is wrong does not stop them.
     let config = match &typed.args.command {
         Command::Serve(_) | Command::Completions(_) | Command::Man(_) => None,
@@ -63,6 +64,8 @@ fn run(command: &Command, settings: &Settings, screen: &mut Screen) -> Result<()
                 Command::Correlations(args) => commands::correlations::run(args, settings, screen).await,
                 Command::Show(args) => commands::show::run(args, settings, screen).await,
                 Command::Tail(args) => commands::tail::run(args, settings, screen).await,
+                Command::Recent(args) => commands::recent::run(args, settings, screen).await,
+                Command::Diff(args) => commands::diff::run(args, settings, screen).await,
                 Command::Health => commands::health::run(settings, screen).await,
                 Command::Cleanup(args) => commands::cleanup::run(args, settings, screen).await,
                 Command::Stats => commands::stats::run(settings, screen).await,

@@ -99,7 +99,7 @@ fn merge(args: &mut Args, matches: &ArgMatches, file: &ConfigFile) -> Result<Vec
     }
     keep("color", name(&shown.color), said, file.color.is_some());
 
-    let said = origin("utc");
+    let said = origin("utc").or_else(|| origin("local").filter(|_| shown.local));
     if let (None, Some(utc)) = (said, file.utc) {
         shown.utc = utc;
     }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
-use jiff::{Span, SpanRelativeTo, Timestamp};
+
+use super::PlaceArgs;
+use super::times::{since, unix_ms};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
@@ -97,21 +99,8 @@ pub(crate) struct ExportArgs {
     #[arg(long, conflicts_with = "correlation_id")]
     pub(crate) all: bool,
 
-    /// Only what this source logged
-    #[arg(long, value_name = "SOURCE")]
-    pub(crate) source: Option<String>,
-
-    /// Only what was logged at this endpoint
-    #[arg(long, value_name = "ENDPOINT")]
-    pub(crate) endpoint: Option<String>,
-
-    /// Only what was logged on this host
-    #[arg(long, value_name = "HOST")]
-    pub(crate) host: Option<String>,
-
-    /// Only operations of this kind
-    #[arg(long, value_name = "OPERATION")]
-    pub(crate) operation: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 
     /// Only chains whose id begins with this
     #[arg(long, value_name = "TEXT", conflicts_with = "correlation_id")]
@@ -195,49 +184,4 @@ pub(crate) enum ConfigCommand {
         A flag goes before an environment variable, that before the config file, that before the default. The file is \
         TOML with any of the keys url, secret, secret_file, output, color, utc.")]
     Show,
-}
-
-/// A time as Unix ms: a number, or a date and time.
-fn unix_ms(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => date_time(text).ok_or_else(|| "neither Unix ms nor such as 2026-02-01T16:00:00Z".to_owned()),
-    }
-}
-
-/// A time as Unix ms: so long ago, or a date and time.
-fn since(text: &str) -> Result<f64, String> {
-    let ago =
-        |span: Span| Some(now() - span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.as_secs_f64() * 1e3);
-    let span = text.parse::<Span>().ok().filter(|span| !span.is_negative());
-    span.and_then(ago)
-        .or_else(|| date_time(text))
-        .ok_or_else(|| "neither a duration such as 15m, 2h, 3d nor such as 2026-02-01T16:00:00Z".to_owned())
-}
-
-fn date_time(text: &str) -> Option<f64> {
-    text.parse::<Timestamp>().ok().map(|time| time.as_millisecond() as f64)
-}
-
-/// Now as Unix ms.
-pub(crate) fn now() -> f64 {
-    Timestamp::now().as_millisecond() as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_as_people_write_them() {
-        assert_eq!(unix_ms("1706803200123.5"), Ok(1_706_803_200_123.5));
-        assert_eq!(unix_ms("2024-02-01T16:00:00.123Z"), Ok(1_706_803_200_123.0));
-        assert!(unix_ms("yesterday").is_err() && unix_ms("nan").is_err());
-        for (text, seconds) in [("90s", 90.0), ("15m", 900.0), ("2h", 7200.0), ("3d", 259_200.0)] {
-            let ago = now() - since(text).unwrap();
-            assert!((ago - seconds * 1e3).abs() < 5e3, "{text}: {ago}");
-        }
-        assert_eq!(since("2024-02-01T16:00:00Z"), Ok(1_706_803_200_000.0));
-        assert!(since("-5m").is_err() && since("soon").is_err());
-    }
 }

@@ -41,12 +41,12 @@ pub(crate) async fn run(args: &ExportArgs, settings: &Settings, screen: &mut Scr
 type Write<'a> = dyn FnMut(&TraceEntry) -> Result<(), Failure> + 'a;
 
 async fn one(id: &str, args: &ExportArgs, settings: &Settings, write: &mut Write<'_>) -> Result<(), Failure> {
-    let answer = settings.client.get_traces(id, args.source.as_deref()).await?;
+    let answer = settings.client.get_traces(id, args.place.source.as_deref()).await?;
     if answer.traces.is_empty() {
         let id = id.to_owned();
-        return Err(match &args.source {
+        return Err(match &args.place.source {
             Some(source) => Failure::UnknownSource { id, source_id: source.clone() },
-            None => Failure::UnknownChain { id, url: settings.client.url().to_owned() },
+            None => Failure::UnknownChain { id, url: settings.client.url().to_owned(), nearest: Vec::new() },
         });
     }
     answer.traces.iter().try_for_each(write)
@@ -56,7 +56,7 @@ async fn one(id: &str, args: &ExportArgs, settings: &Settings, write: &mut Write
 async fn everything(args: &ExportArgs, settings: &Settings, write: &mut Write<'_>) -> Result<(), Failure> {
     let end = ask(settings, &RecentQuery::new().limit(0)).await?.last_id;
     let mut query = RecentQuery::new().limit(PAGE);
-    if let Some(source) = &args.source {
+    if let Some(source) = &args.place.source {
         query = query.source(source);
     }
     let mut last = 0.into();
@@ -88,10 +88,10 @@ async fn ask(settings: &Settings, query: &RecentQuery) -> Result<RecentAnswer, F
 
 fn wanted(args: &ExportArgs, entry: &TraceEntry) -> bool {
     let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-    is(&args.source, entry.source_id())
-        && is(&args.endpoint, entry.endpoint())
-        && is(&args.host, entry.hostname())
-        && is(&args.operation, entry.operation())
+    is(&args.place.source, entry.source_id())
+        && is(&args.place.endpoint, entry.endpoint())
+        && is(&args.place.host, entry.hostname())
+        && is(&args.place.operation, entry.operation())
         && args.prefix.as_deref().is_none_or(|prefix| entry.correlation_id().starts_with(prefix))
         && args.since.is_none_or(|since| entry.timestamp() >= since)
 }

@@ -6,6 +6,9 @@ use jiff::tz::TimeZone;
 /// Longer durations (30,000 years) come from clocks that are wrong, and would only widen every line.
 const LONGEST_MS: f64 = 1e15;
 
+/// Two days, from which on days are counted, less what would be rounded up to them.
+const HOURS_UP_TO_SECONDS: f64 = 2.0 * 86_400.0 - 30.0;
+
 /// A Unix time in ms as date and time of a zone; the bare number if no calendar reaches that far.
 pub(crate) fn date_time(unix_ms: f64, zone: &TimeZone) -> String {
     in_zone(unix_ms, zone, "%Y-%m-%d %H:%M:%S%.3f")
@@ -29,7 +32,7 @@ fn in_zone(unix_ms: f64, zone: &TimeZone, pattern: &str) -> String {
     }
 }
 
-/// A duration in ms, with as many digits as people read: `0.25 ms`, `41 ms`, `3.42 s`, `2 m 05 s`, `3 h 07 m`.
+/// A duration in ms, with as many digits as people read: `0.25 ms`, `41 ms`, `3.42 s`, `2 m 05 s`, `3 h 07 m`, `4 d 02 h`.
 pub(crate) fn duration(ms: f64) -> String {
     if ms < 0.0 {
         return format!("-{}", duration(-ms));
@@ -48,9 +51,12 @@ pub(crate) fn duration(ms: f64) -> String {
         format!("{:.0} m {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
     } else if ms > LONGEST_MS {
         format!("{seconds:.1e} s")
-    } else {
+    } else if seconds < HOURS_UP_TO_SECONDS {
         let minutes = (seconds / 60.0).round();
         format!("{:.0} h {:02.0} m", (minutes / 60.0).floor(), minutes % 60.0)
+    } else {
+        let hours = (seconds / 3600.0).round();
+        format!("{:.0} d {:02.0} h", (hours / 24.0).floor(), hours % 24.0)
     }
 }
 
@@ -76,6 +82,9 @@ mod tests {
             (59_996.0, "1 m 00 s"),
             (125_000.0, "2 m 05 s"),
             (11_220_000.0, "3 h 07 m"),
+            (172_769_000.0, "47 h 59 m"),
+            (172_770_000.0, "2 d 00 h"),
+            (356_400_000.0, "4 d 03 h"),
             (-5.0, "-5.00 ms"),
             (1e308, "1.0e305 s"),
             (f64::INFINITY, "inf s"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use serde::Serialize;
-use tracehub_client::{ChainAnswer, TraceEntry};
+use tracehub_client::{ChainAnswer, RecentEntry, TraceEntry};
 use tracehub_core::wire::read::{ChainWriter, write_entry};
 
 use super::escape::is_harmful;
@@ -25,6 +25,14 @@ pub(crate) fn chain(answer: &ChainAnswer) -> Vec<u8> {
 pub(crate) fn entry(entry: &TraceEntry) -> Vec<u8> {
     let mut json = Vec::with_capacity(256);
     write_entry(&mut json, &entry.as_ref());
+    json
+}
+
+/// One of the newest entries, its id first as the server has it.
+pub(crate) fn recent(recent: &RecentEntry) -> Vec<u8> {
+    let mut json = format!("{{\"id\":{},", recent.id).into_bytes();
+    // After the brace that is there already.
+    json.extend_from_slice(&entry(&recent.entry)[1..]);
     json
 }
 

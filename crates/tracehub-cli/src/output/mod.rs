@@ -1,28 +1,36 @@
 //! The only place that prints. Colour and format are decided here, once; text of others is made harmless on its way.
 
+mod bar;
+mod chains;
+mod columns;
+mod diff;
+mod entry_file;
 mod escape;
 mod format;
 mod json;
-mod style;
-mod table;
-mod time_spent;
-mod tree;
-
-mod entry_file;
+mod live;
+mod log;
+mod look;
 mod pager;
 mod progress;
+mod style;
+#[cfg(test)]
+mod tests;
+mod text;
 mod tools;
+mod tree;
+mod views;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use jiff::tz::TimeZone;
-use tracehub_client::{ChainAnswer, CleanupAnswer, CorrelationsAnswer, HealthAnswer, TraceEntry};
 
+use self::look::Look;
 use crate::args::{ColorWhen, Format, OutputArgs};
 use crate::failure::Failure;
 
 pub(crate) use self::entry_file::EntryFile;
+pub(crate) use self::live::Live;
 pub(crate) use self::pager::Pager;
 pub(crate) use self::progress::Progress;
 pub(crate) use self::tools::Setting;
@@ -31,7 +39,7 @@ pub(crate) use self::tools::Setting;
 pub(crate) struct Screen {
     out: BufWriter<AutoStream<io::Stdout>>,
     format: Format,
-    zone: TimeZone,
+    look: Look,
     is_terminal: bool,
     pager: Option<Pager>,
     choice: ColorChoice,
@@ -42,17 +50,16 @@ impl Screen {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let choice = match (args.output, args.color) {
-            // JSON has no colours, and a stream that takes colours away would take U+007F out of its strings too.
-            (Format::Json, _) => ColorChoice::AlwaysAnsi,
             (Format::Table, ColorWhen::Auto) => AutoStream::choice(&stdout),
             (Format::Table, ColorWhen::Always) => ColorChoice::Always,
             (Format::Table, ColorWhen::Never) => ColorChoice::Never,
+            // JSON has no colours, and a stream that takes colours away would take U+007F out of its strings too.
+            _ => ColorChoice::AlwaysAnsi,
         };
-        let zone = if args.utc { TimeZone::UTC } else { TimeZone::system() };
         Self {
             out: BufWriter::new(AutoStream::new(stdout, choice)),
             format: args.output,
-            zone,
+            look: Look::new(args),
             is_terminal,
             pager: None,
             choice,
@@ -70,55 +77,38 @@ impl Screen {
         Self { out: BufWriter::new(AutoStream::new(io::stdout(), ColorChoice::AlwaysAnsi)), ..self }
     }
 
-    /// Text that may be long, as `render` writes it: to the pager if there is one and it is, to the screen otherwise.
-    fn long(&mut self, render: impl FnOnce(&mut AutoStream<Vec<u8>>) -> io::Result<()>) -> io::Result<()> {
+    /// Whether output is for people.
+    pub(crate) fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// Whether output is made of lines that can come one after the other.
+    pub(crate) fn is_line_by_line(&self) -> bool {
+        self.format != Format::Json
+    }
+
+    /// How things look on a terminal as wide as it is now.
+    fn look(&self) -> Look {
+        let width = if self.is_terminal { terminal().map(|(width, _)| width) } else { None };
+        self.look.clone().on(width)
+    }
+
+    /// What `render` writes, with colours if any are wanted.
+    fn rendered(&self, render: impl FnOnce(&mut AutoStream<Vec<u8>>, &Look) -> io::Result<()>) -> io::Result<Vec<u8>> {
         // Colours are decided by the terminal that is behind all this, not by what is in between.
         let choice = if self.choice == ColorChoice::Never { ColorChoice::Never } else { ColorChoice::AlwaysAnsi };
         let mut text = AutoStream::new(Vec::new(), choice);
-        render(&mut text)?;
-        let text = text.into_inner();
+        render(&mut text, &self.look())?;
+        Ok(text.into_inner())
+    }
+
+    /// Text that may be long: to the pager if there is one and it is, to the screen otherwise.
+    fn long(&mut self, render: impl FnOnce(&mut AutoStream<Vec<u8>>, &Look) -> io::Result<()>) -> io::Result<()> {
+        let text = self.rendered(render)?;
         self.out.flush()?;
         match &self.pager {
             Some(pager) if pager.show(&text)? => Ok(()),
             _ => self.out.write_all(&text),
-        }
-    }
-
-    pub(crate) fn correlations(&mut self, answer: &CorrelationsAnswer) -> io::Result<()> {
-        match self.format {
-            Format::Table => table::correlations(&mut self.out, answer, &self.zone),
-            Format::Json => self.json(json::serialize(answer)?),
-        }
-    }
-
-    pub(crate) fn chain(&mut self, answer: &ChainAnswer) -> io::Result<()> {
-        match self.format {
-            Format::Table => {
-                let zone = self.zone.clone();
-                self.long(|out| tree::chain(out, answer, &zone))
-            }
-            Format::Json => self.json(json::chain(answer)),
-        }
-    }
-
-    pub(crate) fn entry(&mut self, entry: &TraceEntry) -> io::Result<()> {
-        match self.format {
-            Format::Table => table::entry(&mut self.out, entry, &self.zone),
-            Format::Json => self.json(json::entry(entry)),
-        }
-    }
-
-    pub(crate) fn health(&mut self, url: &str, answer: &HealthAnswer) -> io::Result<()> {
-        match self.format {
-            Format::Table => table::health(&mut self.out, url, answer),
-            Format::Json => self.json(json::serialize(answer)?),
-        }
-    }
-
-    pub(crate) fn cleanup(&mut self, answer: CleanupAnswer) -> io::Result<()> {
-        match self.format {
-            Format::Table => writeln!(self.out, "deleted {}", format::entries(answer.deleted)),
-            Format::Json => self.json(json::serialize(&answer)?),
         }
     }
 
@@ -133,6 +123,13 @@ impl Screen {
         self.out.write_all(&json)?;
         self.out.write_all(b"\n")
     }
+}
+
+/// Columns and lines of the terminal that standard output is.
+fn terminal() -> Option<(usize, usize)> {
+    let (width, height) = terminal_size::terminal_size_of(io::stdout())?;
+    // Some terminals do not know, and say 0.
+    Some((usize::from(width.0), usize::from(height.0))).filter(|(width, height)| *width > 0 && *height > 0)
 }
 
 /// Says on standard error why the command failed.

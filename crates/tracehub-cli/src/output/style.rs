@@ -8,6 +8,8 @@ pub(crate) const HEADING: Style = Style::new().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What is as it should be.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What takes its time.
+pub(crate) const SLOW: Style = AnsiColor::Yellow.on_default();
 /// What matters less.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 

@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
-use tracehub_client::{StatsAnswer, TraceEntry};
+use tracehub_client::{CleanupAnswer, HealthAnswer, StatsAnswer, TraceEntry};
 
 use super::escape::harmless;
 use super::{Screen, format, json, style};
-use crate::args::Format;
 use crate::load::Counts;
 use crate::settings::Config;
 
@@ -34,28 +33,43 @@ impl Screen {
     /// What became of lines that were sent.
     pub(crate) fn loaded(&mut self, counts: &Counts) -> io::Result<()> {
         let Counts { accepted, inserted, duplicates, refused, .. } = counts;
-        if self.format != Format::Table {
+        if !self.is_table() {
             return self.json(json::serialize(counts)?);
         }
         let known = plural(*duplicates, "duplicate");
         writeln!(self.out, "accepted {accepted}: {inserted} inserted, {duplicates} {known}; refused {refused}")
     }
 
-    pub(crate) fn stats(&mut self, url: &str, answer: &StatsAnswer) -> io::Result<()> {
-        if self.format == Format::Table {
-            stats(&mut self.out, url, answer)
+    pub(crate) fn health(&mut self, url: &str, answer: &HealthAnswer) -> io::Result<()> {
+        if self.is_table() { health(&mut self.out, url, answer) } else { self.json(json::serialize(answer)?) }
+    }
+
+    pub(crate) fn cleanup(&mut self, answer: CleanupAnswer) -> io::Result<()> {
+        if self.is_table() {
+            writeln!(self.out, "deleted {}", format::entries(answer.deleted))
         } else {
-            self.json(json::serialize(answer)?)
+            self.json(json::serialize(&answer)?)
         }
     }
 
-    pub(crate) fn config(&mut self, config: &Config) -> io::Result<()> {
-        if self.format == Format::Table {
-            table(&mut self.out, config)
-        } else {
-            self.json(json::serialize(&object(config))?)
-        }
+    pub(crate) fn stats(&mut self, url: &str, answer: &StatsAnswer) -> io::Result<()> {
+        if self.is_table() { stats(&mut self.out, url, answer) } else { self.json(json::serialize(answer)?) }
     }
+
+    pub(crate) fn config(&mut self, config: &Config) -> io::Result<()> {
+        if self.is_table() { table(&mut self.out, config) } else { self.json(json::serialize(&object(config))?) }
+    }
+}
+
+fn health(out: &mut impl Write, url: &str, answer: &HealthAnswer) -> io::Result<()> {
+    let well = if answer.status == "healthy" { style::GOOD } else { style::BAD };
+    writeln!(
+        out,
+        "{}  {url}  database {}, keeps {} hours",
+        style::paint(well, &harmless(&answer.status)),
+        harmless(&answer.db),
+        answer.retention_hours
+    )
 }
 
 fn stats(out: &mut impl Write, url: &str, answer: &StatsAnswer) -> io::Result<()> {

@@ -49,7 +49,7 @@ fn json_for_programs_loses_no_character_and_breaks_no_line() {
     }
     let body = format!("data: {}\n\ndata: {{\"type\": \"timeout\"}}\n\n", odd.replace("{\"big", "{\ndata: \"big"));
     let server = Server::answering(vec![("/", 200, "text/event-stream", body)]);
-    assert_eq!(run(&server.url, &["tail", "c1", "-o", "json"]).1, format!("{odd}\n"));
+    assert_eq!(run(&server.url, &["tail", "c1", "--no-follow", "-o", "json"]).1, format!("{odd}\n"));
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn an_unfinished_call_is_marked_and_red_where_colours_are_wanted() {
 fn tail_gives_entries_as_they_come_and_ends_with_the_stream() {
     let one = entry("->", "a", 1_706_803_200_000.0);
     let body = format!("id: 1\ndata: {one}\n\n: keepalive\n\ndata: {{\"type\": \"timeout\"}}\n\n");
-    let server = Server::answering(vec![("/traces/c%2F1/stream?timeout=3", 200, "text/event-stream", body)]);
-    let (code, out, err) = run(&server.url, &["tail", "c/1", "--timeout", "3"]);
+    let server = Server::answering(vec![("/traces/c%2F1/stream?timeout=0", 200, "text/event-stream", body)]);
+    let (code, out, err) = run(&server.url, &["tail", "c/1", "--no-follow"]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out, "16:00:00.000  MA@web  -> REST /orders  {\"big\":123456789012345678901234567890}\n");
-    assert_eq!(run(&server.url, &["tail", "c/1", "--timeout", "3", "-o", "json"]).1, format!("{one}\n"));
+    assert_eq!(run(&server.url, &["tail", "c/1", "--timeout", "0", "-o", "json"]).1, format!("{one}\n"));
 }
 
 #[test]

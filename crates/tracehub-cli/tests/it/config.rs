@@ -96,7 +96,7 @@ fn the_file_is_used() {
 fn what_is_wrong_is_named_with_its_file() {
     for (text, part) in [
         ("url = \"http://h\"\nurll = \"x\"\n", "line 2: unknown field `urll`"),
-        ("output = \"xml\"", "output is \"xml\" and must be one of table, json"),
+        ("output = \"xml\"", "output is \"xml\" and must be one of table, json, ndjson, raw"),
         ("color = \"red\"", "color is \"red\""),
         ("utc = \"yes\"", "line 1: "),
         ("secret = \"a\"\nsecret_file = \"b\"", "cannot both be given"),

@@ -4,11 +4,15 @@ use crate::support::{Server, chain, cli, run};
 
 #[test]
 fn an_unknown_id_is_3_and_says_what_to_do() {
-    let server = Server::json("/traces/", 200, &chain(&[], false));
+    let none = r#"{"correlations":[],"count":0}"#;
+    let json = |path, body: &str| (path, 200, "application/json", body.to_owned());
+    let server = Server::answering(vec![json("/traces/", &chain(&[], false)), json("/correlations", none)]);
     let (code, out, err) = run(&server.url, &["show", "nobody\u{1b}[2J"]);
     assert_eq!((code, out.as_str()), (3, ""));
     assert!(err.contains("nothing for correlation id") && err.contains("tracehub-cli correlations"), "{err}");
     assert!(!err.contains('\u{1b}'), "{err:?}");
+    let known = chain(&[crate::support::entry("->", "a", 1.0)], false);
+    let server = Server::answering(vec![json("/traces/c1?source=XX", &chain(&[], false)), json("/traces/c1", &known)]);
     let (code, _, err) = run(&server.url, &["show", "c1", "--source", "XX"]);
     assert!(code == 3 && err.contains("\"XX\""), "{err}");
 }
@@ -17,7 +21,16 @@ fn an_unknown_id_is_3_and_says_what_to_do() {
 fn a_server_that_is_not_there_is_5_and_named() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
-    for command in [&["correlations"][..], &["show", "c"], &["tail", "c"], &["health"], &["cleanup", "-y"]] {
+    for command in [
+        &["correlations"][..],
+        &["show", "c"],
+        &["tail", "c"],
+        &["tail"],
+        &["recent"],
+        &["diff", "a", "b"],
+        &["health"],
+        &["cleanup", "-y"],
+    ] {
         let (code, out, err) = run(&url, command);
         assert_eq!((code, out.as_str()), (5, ""), "{err}");
         assert!(err.contains(&url) && err.contains("tracehub-server"), "{err}");
@@ -38,16 +51,6 @@ fn a_refusal_is_4_and_other_answers_are_1() {
 }
 
 #[test]
-fn a_stream_that_ends_too_early_is_5() {
-    let early = Server::answering(vec![("/", 200, "text/event-stream", ": keepalive\n\n".to_owned())]);
-    assert_eq!(run(&early.url, &["tail", "c"]).0, 5);
-    let event = "event: shutdown\ndata: {\"type\": \"timeout\"}\n\n".to_owned();
-    let stopping = Server::answering(vec![("/", 200, "text/event-stream", event)]);
-    let (code, _, err) = run(&stopping.url, &["tail", "c"]);
-    assert!(code == 5 && err.contains("stopping"), "{err}");
-}
-
-#[test]
 fn wrong_usage_is_2() {
     for args in [
         &["frobnicate"][..],
@@ -55,6 +58,13 @@ fn wrong_usage_is_2() {
         &["show"],
         &["correlations", "--limit", "10001"],
         &["correlations", "-o", "xml"],
+        &["correlations", "--complete", "--incomplete"],
+        &["correlations", "--min-duration", "long"],
+        &["correlations", "--all", "--watch"],
+        &["tail", "--since", "yesterday-ish"],
+        &["show", "c", "--log", "--raw"],
+        &["diff", "a"],
+        &["--utc", "--local", "health"],
         &["--url", "not a url", "health"],
         &["--url", "ftp://example", "health"],
         &["cleanup"],

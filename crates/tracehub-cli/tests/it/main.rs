@@ -14,4 +14,6 @@ mod pager;
 mod pty;
 mod round_trip;
 mod serve;
+mod snapshots;
 mod stats;
+mod views;

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 pub(crate) struct Pty {
     control: File,
@@ -21,6 +22,14 @@ impl Pty {
         let name = OsStr::from_bytes(name.as_bytes());
         let terminal = OpenOptions::new().read(true).write(true).open(name).expect("its other end");
         Self { control: control.into(), terminal }
+    }
+
+    /// The same with so many columns and lines.
+    pub(crate) fn sized(columns: u16, lines: u16) -> Self {
+        let pty = Self::open();
+        let size = Winsize { ws_col: columns, ws_row: lines, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&pty.terminal, size).expect("it takes a size");
+        pty
     }
 
     /// A handle for a process.

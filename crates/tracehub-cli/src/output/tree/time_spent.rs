@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use tracehub_core::EntryRef;
 use tracehub_core::chain::{CallStatus, Chain};
 
-use super::escape::harmless;
-use super::{format, style};
+use super::super::escape::harmless;
+use super::super::{format, style};
 
 /// Sources that are named; more are counted.
 const MAX_NAMED_SOURCES: usize = 8;

@@ -1,0 +1,85 @@
+//! From what was typed to a chain: its id, or the beginning of it where only one chain has that.
+
+use tracehub_client::{ChainAnswer, CorrelationQuery, QueryError};
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Ids that are named when several or none begin as typed.
+const NAMED: u32 = 5;
+
+/// A chain, and its id. A chain with this very id goes before those whose ids only begin with it.
+pub(crate) async fn find(typed: &str, source: Option<&str>, settings: &Settings) -> Result<ChainAnswer, Failure> {
+    let answer = settings.client.get_traces(typed, source).await?;
+    if !answer.traces.is_empty() {
+        return Ok(answer);
+    }
+    let id = match source {
+        // Known, but not to this source.
+        Some(_) if !settings.client.get_traces(typed, None).await?.traces.is_empty() => typed.to_owned(),
+        _ => complete(typed, settings).await?,
+    };
+    let answer = if id == typed { answer } else { settings.client.get_traces(&id, source).await? };
+    match (source, answer.traces.is_empty()) {
+        (_, false) => Ok(answer),
+        (Some(source), true) => Err(Failure::UnknownSource { id, source_id: source.to_owned() }),
+        // Deleted since it was listed.
+        (None, true) => Err(unknown(&id, Vec::new(), settings)),
+    }
+}
+
+/// The only id that begins with what was typed.
+pub(crate) async fn complete(typed: &str, settings: &Settings) -> Result<String, Failure> {
+    let mut ids = beginning_with(typed, settings).await?;
+    if ids.len() > 1 {
+        return Err(Failure::SeveralChains {
+            typed: typed.to_owned(),
+            more: ids.len() > NAMED as usize,
+            ids: named(ids),
+        });
+    }
+    match ids.pop() {
+        Some(id) => Ok(id),
+        None => Err(unknown(typed, nearest(typed, settings).await?, settings)),
+    }
+}
+
+fn unknown(id: &str, nearest: Vec<String>, settings: &Settings) -> Failure {
+    Failure::UnknownChain { id: id.to_owned(), url: settings.client.url().to_owned(), nearest }
+}
+
+/// Ids that have the longest beginning in common with what was typed: found by halving how much of it must be.
+async fn nearest(typed: &str, settings: &Settings) -> Result<Vec<String>, Failure> {
+    let ends: Vec<usize> = typed.char_indices().map(|(place, _)| place).filter(|place| *place > 0).collect();
+    let (mut shortest, mut beyond, mut found) = (0, ends.len(), Vec::new());
+    while shortest < beyond {
+        let middle = usize::midpoint(shortest, beyond);
+        let ids = beginning_with(&typed[..ends[middle]], settings).await?;
+        if ids.is_empty() {
+            beyond = middle;
+        } else {
+            found = ids;
+            shortest = middle + 1;
+        }
+    }
+    Ok(named(found))
+}
+
+/// The most recently active of the chains whose ids begin so, one more than can be named.
+async fn beginning_with(prefix: &str, settings: &Settings) -> Result<Vec<String>, Failure> {
+    if prefix.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = CorrelationQuery::new().prefix(prefix).limit(NAMED + 1);
+    match settings.client.correlations(&query).await {
+        Ok(answer) => Ok(answer.correlations.into_iter().map(|chain| chain.correlation_id).collect()),
+        // The Python server knows whole ids alone.
+        Err(QueryError::Unsupported { .. }) => Ok(Vec::new()),
+        Err(err) => Err(err.into()),
+    }
+}
+
+fn named(mut ids: Vec<String>) -> Vec<String> {
+    ids.truncate(NAMED as usize);
+    ids
+}
