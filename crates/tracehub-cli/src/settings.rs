@@ -135,3 +135,8 @@ pub(crate) fn pager(args: &Args) -> Option<Pager> {
     let command = said("TRACEHUB_PAGER").or_else(|| said("PAGER")).unwrap_or_else(|| OsString::from("less -FRX"));
     Pager::new(&command.to_string_lossy(), said("LESS").is_none())
 }
+
+/// Whether a terminal moves its cursor when told.
+pub(crate) fn terminal_moves() -> bool {
+    std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
+}

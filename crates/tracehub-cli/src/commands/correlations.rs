@@ -7,7 +7,7 @@ use tracehub_client::{ChainStatus, CorrelationQuery, CorrelationsAnswer, QueryEr
 use crate::args::CorrelationsArgs;
 use crate::failure::Failure;
 use crate::output::{Live, Screen};
-use crate::settings::Settings;
+use crate::settings::{Settings, terminal_moves};
 
 /// Chains per question when all are listed.
 const PAGE: u32 = 1_000;
@@ -94,7 +94,7 @@ async fn watch(
     again: impl AsyncFn() -> Result<CorrelationsAnswer, QueryError>,
     screen: &mut Screen,
 ) -> Result<(), Failure> {
-    let mut live = Live::new();
+    let mut live = Live::new(terminal_moves());
     let mut answer: Result<_, QueryError> = Ok(first);
     loop {
         match answer {

@@ -11,7 +11,7 @@ use super::{chain_id, tail};
 use crate::args::ShowArgs;
 use crate::failure::Failure;
 use crate::output::{Live, Screen};
-use crate::settings::Settings;
+use crate::settings::{Settings, terminal_moves};
 
 /// How often a chain that grows is drawn at the most.
 const DRAW_EVERY: Duration = Duration::from_millis(250);
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &ShowArgs, settings: &Settings, screen: &mut Scree
         return Ok(screen.chain(&answer, args.log)?);
     }
     let stream = settings.client.follow_traces(&answer.correlation_id, None)?;
-    let live = Live::new();
+    let live = Live::new(terminal_moves());
     if live.is_in_place() && screen.is_table() {
         draw(answer.correlation_id, stream, live, args.log, screen).await
     } else {

@@ -21,8 +21,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new() -> Self {
-        let can_move = std::env::var_os("TERM").is_none_or(|kind| kind != "dumb");
+    /// `can_move` says whether a terminal, if there is one, moves its cursor when told.
+    pub(crate) fn new(can_move: bool) -> Self {
         Self { in_place: io::stdout().is_terminal() && can_move, drawn: false }
     }
 

@@ -48,13 +48,12 @@ fn chain(entries: &[TraceEntry]) -> String {
 }
 
 fn stream(entries: &[TraceEntry]) -> String {
-    let mut events = String::new();
-    for (id, entry) in (1..).zip(entries) {
+    let event = |(id, entry): (u32, &TraceEntry)| {
         let mut json = Vec::new();
         write_entry(&mut json, &entry.as_ref());
-        events += &format!("id: {id}\ndata: {}\n\n", String::from_utf8(json).expect("JSON is text"));
-    }
-    events + "data: {\"type\": \"timeout\"}\n\n"
+        format!("id: {id}\ndata: {}\n\n", String::from_utf8(json).expect("JSON is text"))
+    };
+    (1..).zip(entries).map(event).collect::<String>() + "data: {\"type\": \"timeout\"}\n\n"
 }
 
 /// A hub with a good checkout and one that hangs.

@@ -23,13 +23,13 @@ fn list(ids: &[&str], next: Option<u32>) -> String {
 }
 
 fn interrupt(mut child: Child) -> Option<i32> {
-    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("it works");
     assert!(status.success());
-    child.wait().unwrap().code()
+    child.wait().expect("it works").code()
 }
 
 fn seen(server: &Server) -> Vec<String> {
-    server.seen.lock().unwrap().clone()
+    server.seen.lock().expect("it works").clone()
 }
 
 /// Waits until the server was asked so many times.
