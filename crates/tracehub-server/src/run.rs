@@ -18,7 +18,6 @@ use crate::ingest::Ingest;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
 use crate::open;
-use crate::page::Page;
 use crate::reader::Reader;
 use crate::retention;
 use crate::state::State;
@@ -79,7 +78,6 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         reader: Reader::new(Arc::new(reader)),
         hub: Arc::clone(&hub),
         streams: Admission::default(),
-        page: Arc::new(Page::new()),
         started: Instant::now(),
     };
 

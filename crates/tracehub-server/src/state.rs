@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
-use crate::page::Page;
 use crate::reader::Reader;
 
 /// The handles of one server.
@@ -20,6 +19,5 @@ pub(crate) struct State {
     pub(crate) hub: Arc<Hub>,
     pub(crate) streams: Admission,
     pub(crate) access: Arc<Access>,
-    pub(crate) page: Arc<Page>,
     pub(crate) started: Instant,
 }

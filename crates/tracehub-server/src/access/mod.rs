@@ -31,9 +31,8 @@ impl Guard {
     pub(crate) fn of(pattern: &str) -> Self {
         match pattern {
             "/ingest" | "/ingest/single" | "/cleanup" => Self::Ingest,
-            "/healthz" | "/readyz" => Self::Open,
             // The page holds no data; it asks for the secret when it asks for data.
-            "/" | "/assets/{hash}/{name:.*}" => Self::Open,
+            "/healthz" | "/readyz" | "/" | "/assets/{hash}/{name:.*}" => Self::Open,
             _ => Self::Read,
         }
     }

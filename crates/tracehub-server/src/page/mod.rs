@@ -6,6 +6,7 @@
 mod assets;
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use actix_web::web::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +21,9 @@ const FOLDER_MARK: &str = "{{assets}}";
 /// What the HTML has in place of the hints that have the browser fetch all modules at once, not one after the other.
 const PRELOADS_MARK: &str = "<!-- modulepreload -->";
 
+/// The page of this program. Put together when it is first asked for: a server that nobody looks at does not need it.
+pub(crate) static PAGE: LazyLock<Page> = LazyLock::new(Page::new);
+
 /// The page, ready to be sent.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -30,7 +34,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Puts the page together.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let hash = hash_of(ASSETS.iter().flat_map(|asset| [asset.name.as_bytes(), asset.content]));
         let folder = format!("assets/{hash}");
         let preloads =

@@ -4,7 +4,7 @@ use actix_web::http::header::{self, EntityTag, Header as _, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use crate::error::ApiError;
-use crate::state::State;
+use crate::page::PAGE;
 
 /// What the page may do in a browser: run and show what this server sends, and talk to this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -14,8 +14,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// The HTML: asked for each time, sent when it has changed.
-pub(crate) async fn html(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let tag = EntityTag::new_strong(state.page.etag().to_owned());
+pub(crate) async fn html(request: HttpRequest) -> HttpResponse {
+    let tag = EntityTag::new_strong(PAGE.etag().to_owned());
     let is_known = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
         Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(&tag)),
@@ -26,16 +26,13 @@ pub(crate) async fn html(state: web::Data<State>, request: HttpRequest) -> HttpR
     if is_known {
         return response.finish();
     }
-    response.insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8")).body(state.page.html())
+    response.insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8")).body(PAGE.html())
 }
 
 /// A file of the page.
-pub(crate) async fn asset(
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
     let (hash, name) = path.into_inner();
-    let asset = state.page.asset(&hash, &name).ok_or(ApiError::NotFound)?;
+    let asset = PAGE.asset(&hash, &name).ok_or(ApiError::NotFound)?;
     Ok(guard(&mut HttpResponse::Ok())
         .insert_header((header::CACHE_CONTROL, FOR_EVER))
         .insert_header((header::CONTENT_TYPE, asset.content_type()))

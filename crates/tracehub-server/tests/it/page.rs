@@ -20,6 +20,10 @@ fn named<'a>(text: &'a str, words: &[&str]) -> Vec<&'a str> {
     found.filter_map(|rest| rest.split(['"', '\'']).next()).collect()
 }
 
+fn extension(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
+}
+
 /// `address` as a browser takes it on a page at `base`, both without a host.
 fn resolved(base: &str, address: &str) -> String {
     let mut parts: Vec<&str> = base.split('/').collect();
@@ -91,18 +95,18 @@ async fn everything_that_the_page_asks_for_is_there_for_ever() {
         assert_eq!(header(&answer, "cache-control"), "public, max-age=31536000, immutable", "{path}");
         assert_eq!(header(&answer, "x-content-type-options"), "nosniff", "{path}");
         assert!(header(&answer, "content-security-policy").starts_with("default-src 'none'"), "{path}");
-        let kind = match path.rsplit('.').next() {
-            Some("js") => "text/javascript; charset=utf-8",
-            Some("css") => "text/css; charset=utf-8",
+        let kind = match extension(&path) {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
             _ => "image/svg+xml",
         };
         assert_eq!(header(&answer, "content-type"), kind, "{path}");
         let text = answer.text().await.unwrap();
-        if path.ends_with(".js") && !path.contains("/vendor/") {
+        if extension(&path) == "js" && !path.contains("/vendor/") {
             wanted.extend(named(&text, &["from '", "import '"]).iter().map(|address| resolved(&path, address)));
         }
     }
-    let modules = seen.iter().filter(|path| path.ends_with(".js")).count();
+    let modules = seen.iter().filter(|path| extension(path) == "js").count();
     assert!(modules > 20 && seen.iter().any(|path| path.ends_with("/vendor/preact-htm.js")), "{seen:#?}");
 }
 

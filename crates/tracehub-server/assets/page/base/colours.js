@@ -3,20 +3,43 @@
 /** How many there are in style/tokens.css. */
 const HUES = 12;
 
-const given = new Map();
-const taken = new Set();
+/** Kept for the tab, so that a reload changes no colour. */
+const KEY = 'tracehub.colours';
+/** Names that are kept: without a bound, names without end would fill the memory. */
+const MOST_NAMES = 500;
 
-/** The class that brings a source's colour. From its name, so that it stays; the next one if another source has that. */
+const given = remembered();
+/** How many sources have each colour. */
+const uses = new Array(HUES).fill(0);
+for (const hue of given.values()) uses[hue] += 1;
+
+function remembered() {
+  try {
+    return new Map(JSON.parse(sessionStorage.getItem(KEY) ?? '[]'));
+  } catch {
+    return new Map();
+  }
+}
+
+function remember() {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify([...given]));
+  } catch {
+    // Without storage, the colours last as long as the page.
+  }
+}
+
+/** The class that brings a source's colour. From its name, so that it stays; another, if more sources have that one than have others. */
 export function hueOf(source) {
   let hue = given.get(source);
   if (hue === undefined) {
+    const fewest = Math.min(...uses);
     hue = hash(source) % HUES;
-    for (let tries = 0; tries < HUES && taken.has(hue); tries += 1) hue = (hue + 5) % HUES;
-    taken.add(hue);
-    if (taken.size === HUES) taken.clear();
-    // Names without end must not fill the memory.
-    if (given.size > 1_000) given.clear();
+    while (uses[hue] > fewest) hue = (hue + 5) % HUES;
+    uses[hue] += 1;
+    if (given.size >= MOST_NAMES) given.clear();
     given.set(source, hue);
+    remember();
   }
   return hue;
 }

@@ -75,6 +75,16 @@ export function offset(ms) {
   return ms < 0 ? duration(ms) : `+${duration(ms)}`;
 }
 
+/** The same to the millisecond, for many below each other that differ by little. */
+export function exactOffset(ms) {
+  const sign = ms < 0 ? '−' : '+';
+  const size = Math.abs(ms);
+  if (size < 1000) return `${sign}${Number(size.toFixed(size < 10 ? 2 : 1))} ms`;
+  if (size < 59_999.5) return `${sign}${(size / 1000).toFixed(3)} s`;
+  const seconds = Math.floor(size / 1000);
+  return `${sign}${Math.floor(seconds / 60)}m ${two(seconds % 60)}.${String(Math.floor(size % 1000)).padStart(3, '0')}s`;
+}
+
 /** Bytes. */
 export function bytes(number) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -84,9 +84,8 @@ function stretches(times, call, scale) {
 
 /** When it began and how long it took: to the right of the bar, or to the left, or in it, where there is room. */
 function Label({ call, span, scale, text }) {
-  const begin = call.start ?? call.end;
   const end = call.end ?? span.end;
-  const where = scale.span(begin, end);
+  const where = scale.span(call.start ?? call.end, end);
   if (where === null) {
     const isBefore = end < scale.from;
     return html`<span class="bar-label is-out ${isBefore ? 'is-left' : 'is-right'}">${isBefore ? '‹' : '›'}</span>`;
@@ -96,5 +95,8 @@ function Label({ call, span, scale, text }) {
   const right = where.left + where.width;
   const place = right < 78 ? { left: `calc(${right}% + 6px)` } : where.left > 25 ? { right: `calc(${100 - where.left}% + 6px)` } : { left: `calc(${where.left}% + 6px)` };
   const isInside = right >= 78 && where.left <= 25;
-  return html`<span class="bar-label ${isInside ? 'is-inside' : ''}" style=${place}><span class="bar-begin">${text}</span> ${took}</span>`;
+  // What is shown at all times stays in its place when the other comes.
+  const begin = html`<span class="bar-begin">${text}</span>`;
+  const isLeft = place.right !== undefined;
+  return html`<span class="bar-label ${isInside ? 'is-inside' : ''}" style=${place}>${isLeft && begin} ${took} ${!isLeft && begin}</span>`;
 }

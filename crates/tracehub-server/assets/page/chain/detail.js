@@ -32,9 +32,9 @@ export function Detail({ answer, tree, entries, place, onSelect, onClose, onZoom
       </div>
       <div class="detail-body" tabindex="0" role="group" aria-label="Details">
         <dl class="figures">
-          <${Figure} label="Duration" value=${call.duration_ms === null ? 'unknown' : duration(call.duration_ms)} />
-          <${Figure} label="In itself" value=${call.self_ms === null ? 'unknown' : duration(call.self_ms)} />
-          <${Figure} label="Starts at" value=${call.start === null ? 'unknown' : offset(call.start - origin)} />
+          <${Figure} label="Duration" value=${call.duration_ms === null ? (call.start === null ? '–' : 'not left') : duration(call.duration_ms)} />
+          <${Figure} label="In itself" value=${call.self_ms === null ? '–' : duration(call.self_ms)} />
+          <${Figure} label="Starts at" value=${call.start === null ? '–' : offset(call.start - origin)} />
           <${Figure} label="Host" value=${name(call.hostname)} />
         </dl>
         ${(parent || inside.length > 0) && html`

@@ -2,7 +2,7 @@
 
 import { html, useMemo } from '../../vendor/preact-htm.js';
 import { hueClass } from '../base/colours.js';
-import { clock, duration, name, offset } from '../base/format.js';
+import { clock, duration, exactOffset, name } from '../base/format.js';
 import { VirtualList } from '../base/virtual-list.js';
 
 const ROW = 24;
@@ -30,7 +30,7 @@ export function Log({ id, answer, tree, entries, isAbsolute, parts, finder, sele
     if (call !== -1 && call === hovered) classes.push('is-hovered');
     return html`
       <div class=${classes.join(' ')} role="listitem" data-testid="log-row" onClick=${() => call !== -1 && onSelect(call)} onPointerEnter=${() => onHover(call)}>
-        <span class="log-time">${isAbsolute ? clock(time) : offset(time - origin)}</span>
+        <span class="log-time">${isAbsolute ? clock(time) : exactOffset(time - origin)}</span>
         <span class="log-gap">${gap >= 1 && parts.length === 0 ? duration(gap) : ''}</span>
         <span class="log-arrow" title=${entry.direction}>${ARROWS[entry.direction] ?? '◆'}</span>
         <span class="log-source"><i></i>${name(entry.source_id)}</span>

@@ -2,14 +2,18 @@
 
 import { html, useEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
 import { hueClass } from '../base/colours.js';
-import { clock, duration, name, offset } from '../base/format.js';
+import { clock, duration, exactOffset, name } from '../base/format.js';
 
 const ROW = 34;
 const HEAD = 40;
 const LANE = 190;
 const MARGIN = 110;
+/** Room for what the last lane says. */
+const AFTER = 120;
 /** Half of the width of an activation. */
 const BOX = 5;
+/** Where the first calls come from. */
+const OUTSIDE = -1;
 
 export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hovered, onSelect, onHover }) {
   const box = useRef(null);
@@ -27,11 +31,11 @@ export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hove
   }, []);
   const diagram = useMemo(() => diagramOf(tree, entries), [tree, entries]);
   const { lanes, events, activations } = diagram;
-  const width = MARGIN + lanes.length * LANE + 40;
+  const width = MARGIN + lanes.length * LANE + AFTER;
   const height = events.length * ROW + 24;
   const first = Math.max(0, Math.floor(view.top / ROW) - 5);
   const last = Math.min(events.length, Math.ceil((view.top + view.height) / ROW) + 5);
-  const x = (lane) => MARGIN + lane * LANE + LANE / 2;
+  const x = (lane) => (lane === OUTSIDE ? MARGIN - 4 : MARGIN + lane * LANE + LANE / 2);
   const y = (row) => row * ROW + ROW / 2 + 6;
   const seen = activations.filter((each) => each.to >= first && each.from <= last);
   const classOf = (call) => `${call === selected ? 'is-selected' : ''} ${call === hovered ? 'is-hovered' : ''}`;
@@ -54,7 +58,7 @@ export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hove
           return html`
             <g key=${row} class="event ${hueClass(event.source)} is-${event.kind} ${classOf(event.call)}" onClick=${() => event.call !== -1 && onSelect(event.call)} onPointerEnter=${() => onHover(event.call)}>
               <rect class="event-row" x="0" y=${y(row) - ROW / 2} width=${width} height=${ROW} />
-              <text class="event-time" x=${MARGIN - 16} y=${y(row) + 4}>${isAbsolute ? clock(event.time) : offset(event.time - (answer.start ?? 0))}</text>
+              <text class="event-time" x=${MARGIN - 16} y=${y(row) + 4}>${isAbsolute ? clock(event.time) : exactOffset(event.time - (answer.start ?? 0))}</text>
               <${Arrow} event=${event} x=${x} y=${y(row)} />
             </g>
           `;
@@ -116,7 +120,7 @@ function diagramOf(tree, entries) {
     const event = { source: entry.source_id, call, time: entries.times[place], from: lane, to: lane, kind: 'mark', label: entry.direction };
     if (call === -1 || (entry.direction !== '->' && entry.direction !== '<-')) return event;
     const { parent, duration_ms: took, operation, endpoint } = tree.calls[call];
-    const caller = parent === null ? lane : laneOf(tree.calls[parent].source_id);
+    const caller = parent === null ? OUTSIDE : laneOf(tree.calls[parent].source_id);
     if (entry.direction === '->') return { ...event, kind: 'enter', from: caller, label: `${operation} ${endpoint}` };
     return { ...event, kind: 'leave', from: lane, to: caller, label: took === null ? 'no enter' : duration(took) };
   });

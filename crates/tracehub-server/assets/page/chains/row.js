@@ -2,14 +2,14 @@
 
 import { html } from '../../vendor/preact-htm.js';
 import { hueClass } from '../base/colours.js';
-import { age, count, dateTime, duration, name } from '../base/format.js';
+import { age, count, counted, dateTime, duration, name } from '../base/format.js';
 import { follow, href } from '../base/router.js';
 
 /** Sources that are named in a row; the others are counted. */
 const MOST_SOURCES = 5;
 
 /** `longest`: the longest duration on the page, which the bars are measured by. */
-export function Row({ chain, now, longest, oldest, isFresh }) {
+export function Row({ chain, now, longest, open, isFresh }) {
   const { correlation_id: id, sources } = chain;
   const more = sources.length - MOST_SOURCES;
   return html`
@@ -23,7 +23,7 @@ export function Row({ chain, now, longest, oldest, isFresh }) {
         </span>
         <span class="cell-id">
           <span class="chain-id">${name(id)}</span>
-          ${!chain.complete && oldest && html`<${Oldest} call=${oldest} now=${now} />`}
+          ${!chain.complete && open && html`<${Open} open=${open} now=${now} />`}
         </span>
         <span class="cell-sources">
           ${sources.slice(0, MOST_SOURCES).map((source) => html`<span class="source ${hueClass(source)}"><i></i>${name(source)}</span>`)}
@@ -45,7 +45,9 @@ function share(ms, longest) {
   return (100 * Math.log1p(Math.max(0, ms))) / Math.log1p(Math.max(1, longest));
 }
 
-function Oldest({ call, now }) {
+/** What keeps a chain from being complete. */
+function Open({ open: { call, orphans }, now }) {
+  if (call === null) return orphans > 0 && html`<span class="oldest">${counted(orphans, 'leave')} without an enter</span>`;
   const text = `${name(call.operation)} ${name(call.endpoint)}`;
   return html`
     <span class="oldest" title=${`${name(call.source_id)} entered ${text} and has not left it`}>

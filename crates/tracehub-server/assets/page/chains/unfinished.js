@@ -10,7 +10,7 @@ const MOST_ENTRIES = 1_000;
 const AT_A_TIME = 2;
 const MOST_KEPT = 400;
 
-/** By id: `{count, call}`, the call that was entered first and not left, or null. */
+/** By id: `{count, call, orphans}`: the call that was entered first and not left, or null; how many leaves lack an enter. */
 export const oldestCalls = new Store(new Map());
 
 let waiting = [];
@@ -32,7 +32,8 @@ async function work() {
     const answer = await get(chainPath(chain.correlation_id, '/calls'));
     const open = answer.calls.filter((call) => call.status === 'unfinished');
     const call = open.reduce((oldest, each) => (oldest === null || each.start < oldest.start ? each : oldest), null);
-    keep(chain.correlation_id, { count: chain.trace_count, call, innermost: open.at(-1) ?? null });
+    const orphans = answer.calls.filter((each) => each.status === 'orphan').length;
+    keep(chain.correlation_id, { count: chain.trace_count, call, orphans });
   } catch {
     // The list is right without it.
   }

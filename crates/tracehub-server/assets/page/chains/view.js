@@ -126,7 +126,7 @@ export function ChainsView({ parameters }) {
                 ${chains.map(
                   (chain) => html`
                     <${Row} key=${chain.correlation_id} chain=${chain} now=${now} longest=${longest}
-                      oldest=${oldest.get(chain.correlation_id)?.call} isFresh=${page.fresh.has(chain.correlation_id)} />
+                      open=${oldest.get(chain.correlation_id)} isFresh=${page.fresh.has(chain.correlation_id)} />
                   `,
                 )}
               </ol>
