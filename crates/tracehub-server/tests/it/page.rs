@@ -7,11 +7,11 @@ use reqwest::{Method, Response};
 use crate::support::{Server, command};
 
 async fn get(server: &Server, path: &str) -> Response {
-    server.request(Method::GET, path).send().await.unwrap()
+    server.request(Method::GET, path).send().await.expect("the server answers")
 }
 
 fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
-    answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    answer.headers().get(name).map_or("", |value| value.to_str().expect("a header is text"))
 }
 
 /// The addresses in quotes after some words of a text.
