@@ -97,6 +97,7 @@ pub(super) const ASSETS: &[Asset] = assets! {
         "page/chains/unfinished.js"
         "page/chains/view.js"
         "page/frame/banner.js"
+        "page/frame/broken.js"
         "page/frame/header.js"
         "page/frame/help.js"
         "page/frame/notice.js"

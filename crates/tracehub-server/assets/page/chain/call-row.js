@@ -84,14 +84,14 @@ function stretches(times, call, scale) {
 
 /** When it began and how long it took: to the right of the bar, or to the left, or in it, where there is room. */
 function Label({ call, span, scale, text }) {
-  const end = call.end ?? span.end;
-  const where = scale.span(call.start ?? call.end, end);
+  const [start, end] = [call.start ?? call.end, call.end ?? span.end];
+  const where = scale.span(start, end);
   if (where === null) {
     const isBefore = end < scale.from;
     return html`<span class="bar-label is-out ${isBefore ? 'is-left' : 'is-right'}">${isBefore ? '‹' : '›'}</span>`;
   }
   const took =
-    call.status === 'finished' ? duration(call.duration_ms) : call.status === 'unfinished' ? (span.isOpen ? `${duration(end - begin)} so far` : 'no leave') : 'no enter';
+    call.status === 'finished' ? duration(call.duration_ms) : call.status === 'unfinished' ? (span.isOpen ? `${duration(end - start)} so far` : 'no leave') : 'no enter';
   const right = where.left + where.width;
   const place = right < 78 ? { left: `calc(${right}% + 6px)` } : where.left > 25 ? { right: `calc(${100 - where.left}% + 6px)` } : { left: `calc(${where.left}% + 6px)` };
   const isInside = right >= 78 && where.left <= 25;
