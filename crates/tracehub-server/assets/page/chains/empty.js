@@ -14,7 +14,7 @@ export function Nothing() {
       <h2>No chains yet</h2>
       <p>
         A chain is everything that happens to one request. It begins with its first entry: a service says that it enters
-        (<code>-></code>) or leaves (<code><-</code>) an operation. Send one, and it is here at once.
+        (<code>${'->'}</code>) or leaves (<code>${'<-'}</code>) an operation. Send one, and it is here at once.
       </p>
       <div class="code-block">
         <pre tabindex="0"><code>${command}</code></pre>
