@@ -44,6 +44,20 @@ export function hueOf(source) {
   return hue;
 }
 
+/** Gives the sources of one chain a colour each, as far as there are enough. The first ones keep theirs. */
+export function tellApart(sources) {
+  const here = new Set();
+  for (const source of sources.slice(0, HUES)) {
+    let hue = hueOf(source);
+    if (here.has(hue)) {
+      while (here.has(hue)) hue = (hue + 5) % HUES;
+      given.set(source, hue);
+      remember();
+    }
+    here.add(hue);
+  }
+}
+
 /** The name of the class. */
 export function hueClass(source) {
   return `hue-${hueOf(source)}`;

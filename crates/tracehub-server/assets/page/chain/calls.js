@@ -99,7 +99,7 @@ function criticalIn(answer, place) {
 /** Where the longest silence lies, if it is worth naming. */
 function gapOf(answer, entries, scale) {
   const gap = answer.longest_gap;
-  if (!gap || !entries || gap.duration_ms < answer.duration_ms * 0.15 || answer.count <= 2) return null;
+  if (!gap || !entries || gap.duration_ms < answer.duration_ms * 0.15 || answer.count < 6) return null;
   const place = scale.span(entries.times[gap.after], entries.times[gap.before]);
   return place && place.width > 0 ? place : null;
 }

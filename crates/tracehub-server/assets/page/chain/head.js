@@ -7,11 +7,13 @@ import { hueClass } from '../base/colours.js';
 import { counted, dateTime, duration, name } from '../base/format.js';
 import { Icon, IconButton } from '../base/icons.js';
 import { change, follow, listHref } from '../base/router.js';
+import { isSignedIn } from '../frame/session.js';
 import { sourceSearch } from './search.js';
 
 export function Head({ id, chain, isUnknown, parameters, onSearch, onSelect, onCompare, isComparing }) {
   const answer = chain?.answer;
-  const copyCurl = () => copy(`curl ${quoted(address(chainPath(id)))}`, 'the command');
+  const secret = isSignedIn() ? ' -H "X-TraceHub-Secret: $TRACEHUB_READ_SECRET"' : '';
+  const copyCurl = () => copy(`curl ${quoted(address(chainPath(id)))}${secret}`, 'the command');
   return html`
     <div class="chain-top">
       <a class="icon-button" href=${listHref()} onClick=${follow} aria-label="Back to the chains" title="Back to the chains (Esc)"><${Icon} name="back" /></a>
@@ -49,7 +51,7 @@ function Facts({ chain, parameters, onSearch, onSelect }) {
   const gap = answer.longest_gap;
   // The call before whose next entry nothing happened.
   const afterGap = gap && entries ? entries.calls[gap.before] : -1;
-  const isGapNotable = gap && gap.duration_ms > answer.duration_ms * 0.15 && answer.count > 2;
+  const isGapNotable = gap && gap.duration_ms > answer.duration_ms * 0.15 && answer.count >= 6;
   return html`
     <div class="facts">
       <span class="fact"><b>${duration(answer.duration_ms)}</b></span>

@@ -9,7 +9,7 @@ export class Tree {
     this.ends = subtreeEnds(calls);
     this.keys = keysOf(calls);
     this.places = new Map(this.keys.map((key, place) => [key, place]));
-    this.depth = calls.reduce((most, call) => Math.max(most, call.depth), 0);
+    this.free = new Map();
   }
 
   hasInside(place) {
@@ -39,6 +39,11 @@ export class Tree {
 
   /** The stretches of a finished call that no call inside it covers, as pairs of times. */
   selfTimes(place) {
+    if (!this.free.has(place)) this.free.set(place, this.#selfTimes(place));
+    return this.free.get(place);
+  }
+
+  #selfTimes(place) {
     const { start, end } = this.calls[place];
     const covered = this.inside(place)
       .map((each) => this.calls[each])

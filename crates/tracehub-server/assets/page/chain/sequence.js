@@ -7,7 +7,9 @@ import { clock, duration, exactOffset, name } from '../base/format.js';
 const ROW = 34;
 const HEAD = 40;
 const LANE = 190;
-const MARGIN = 110;
+const MARGIN = 96;
+/** Room for what comes from outside. */
+const BEFORE = 60;
 /** Room for what the last lane says. */
 const AFTER = 120;
 /** Half of the width of an activation. */
@@ -31,13 +33,16 @@ export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hove
   }, []);
   const diagram = useMemo(() => diagramOf(tree, entries), [tree, entries]);
   const { lanes, events, activations } = diagram;
-  const width = MARGIN + lanes.length * LANE + AFTER;
-  const height = events.length * ROW + 24;
+  const width = MARGIN + BEFORE + lanes.length * LANE + AFTER;
+  const height = events.length * ROW + 32;
   const first = Math.max(0, Math.floor(view.top / ROW) - 5);
   const last = Math.min(events.length, Math.ceil((view.top + view.height) / ROW) + 5);
-  const x = (lane) => (lane === OUTSIDE ? MARGIN - 4 : MARGIN + lane * LANE + LANE / 2);
+  const x = (lane) => (lane === OUTSIDE ? MARGIN : MARGIN + BEFORE + lane * LANE + LANE / 2);
   const y = (row) => row * ROW + ROW / 2 + 6;
   const seen = activations.filter((each) => each.to >= first && each.from <= last);
+  // One cross for each lane that has a call without an end, below the last row.
+  const isUnfinished = ({ call }) => tree.calls[call].status === 'unfinished';
+  const brokenOff = last < events.length ? [] : [...new Set(activations.filter(isUnfinished).map((each) => each.lane))];
   const classOf = (call) => `${call === selected ? 'is-selected' : ''} ${call === hovered ? 'is-hovered' : ''}`;
   return html`
     <div class="pane sequence" ref=${box} tabindex="0" role="group" aria-label=${`Sequence of ${id}`}>
@@ -53,6 +58,7 @@ export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hove
               onClick=${() => onSelect(call)} />
           `,
         )}
+        ${brokenOff.map((lane) => html`<path key=${`x${lane}`} class="broken-off" d="M${x(lane) - 4} ${y(events.length - 0.5) + 4} l8 8 m0 -8 l-8 8" />`)}
         ${events.slice(first, last).map((event, index) => {
           const row = first + index;
           return html`

@@ -1,8 +1,9 @@
 // A chain that is kept up to date while it is shown.
 
 import { useEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
-import { paced } from '../base/paced.js';
 import { Refusal } from '../base/api.js';
+import { tellApart } from '../base/colours.js';
+import { paced } from '../base/paced.js';
 import { listen } from '../base/stream.js';
 import { loadChain } from './load.js';
 import { Entries, Tree } from './model.js';
@@ -26,7 +27,10 @@ export function useChain(id, skew, isFollowing) {
       paced(async () => {
         const { skew: asked } = newest.current;
         // At first the calls are drawn before the entries are there; later both change together.
-        const onCalls = (answer) => setChain((before) => before ?? { answer, tree: new Tree(answer.calls), entries: null });
+        const onCalls = (answer) => {
+          tellApart(answer.sources.map((source) => source.source_id));
+          setChain((before) => before ?? { answer, tree: new Tree(answer.calls), entries: null });
+        };
         try {
           const { calls, traces, text } = await loadChain(id, asked, { onCalls });
           const tree = calls && new Tree(calls.calls);

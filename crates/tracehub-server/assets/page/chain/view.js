@@ -31,6 +31,7 @@ export function ChainView({ id, parameters }) {
   const { answer = null, tree = null, entries = null } = chain ?? {};
   const isWide = useMedia(WIDE);
   const searchField = useRef(null);
+  const view = useRef(null);
   useTitle(id);
 
   // What is selected and searched for is in the address.
@@ -45,9 +46,9 @@ export function ChainView({ id, parameters }) {
   const seek = (text) => change({ find: text }, { replace: true });
   const seekSoon = useDebounced(seek, 150);
 
-  const finder = useMemo(() => tree && new Finder(tree, entries), [tree, entries]);
+  const finder = useMemo(() => (tree || entries) && new Finder(tree, entries), [tree, entries]);
   const parts = useMemo(() => parse(sought), [sought]);
-  const matches = useMemo(() => (parts.length > 0 && finder ? finder.calls(parts) : null), [finder, parts]);
+  const matches = useMemo(() => (parts.length > 0 && tree ? finder.calls(parts) : null), [finder, parts]);
   const [collapsed, setCollapsed] = useState(() => new Set());
   const rows = useMemo(() => tree?.rows(collapsed, matches) ?? [], [tree, collapsed, matches]);
   const folding = foldingOf(tree, collapsed, setCollapsed);
@@ -70,6 +71,8 @@ export function ChainView({ id, parameters }) {
   const current = selected !== -1 ? selected : active;
   const step = (by) => {
     if (tab === 'json' || rows.length === 0) return;
+    // The tree has the focus, so that a screen reader says which call it is now.
+    view.current.querySelector('[role=tree]')?.focus({ preventScroll: true });
     const at = rows.indexOf(active);
     const row = at === -1 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
     setActive(rows[row]);
@@ -101,16 +104,16 @@ export function ChainView({ id, parameters }) {
     '/': () => searchField.current?.focus(),
     j: () => step(1),
     k: () => step(-1),
-    ArrowDown: () => step(1),
-    ArrowUp: () => step(-1),
-    Home: () => rows.length > 0 && setActive(rows[0]),
-    End: () => rows.length > 0 && setActive(rows.at(-1)),
+    ArrowDown: (event) => !scrolls(event) && step(1),
+    ArrowUp: (event) => !scrolls(event) && step(-1),
+    Home: (event) => !scrolls(event) && rows.length > 0 && setActive(rows[0]),
+    End: (event) => !scrolls(event) && rows.length > 0 && setActive(rows.at(-1)),
     Enter: () => active !== -1 && select(active),
     Escape: escape,
     h: () => fold(true),
     l: () => fold(false),
-    ArrowLeft: () => fold(true),
-    ArrowRight: () => fold(false),
+    ArrowLeft: (event) => !scrolls(event) && fold(true),
+    ArrowRight: (event) => !scrolls(event) && fold(false),
     '[': folding.collapseLevel,
     ']': folding.expandLevel,
     H: folding.collapseAll,
@@ -149,10 +152,11 @@ export function ChainView({ id, parameters }) {
         onActive=${setActive} onSelect=${select} onToggle=${folding.toggle} onZoom=${zoomBy} onMove=${(by) => setPart(moved(scale.from + by, scale.length, limits))} />
     `;
     return html`
+      ${tree === null && html`<p class="remark is-block">This chain has too many entries to be analysed as calls. Its log is whole.</p>`}
       ${tab !== 'sequence' && tree && isWide && tree.calls.length > 0 &&
       html`<${Minimap} ...${shared} span=${span} zoom=${zoom} onPart=${setPart} onAll=${() => setZoom(null)} />`}
       <div class="panes ${asLog ? 'has-log' : ''} ${hasDetail ? 'has-detail' : ''}">
-        ${tab === 'sequence' && html`<${Sequence} ...${shared} span=${span} selected=${selected} onSelect=${select} />`}
+        ${tab === 'sequence' && tree && html`<${Sequence} ...${shared} span=${span} selected=${selected} onSelect=${select} />`}
         ${tab === 'calls' && tree && calls()}
         ${asLog && tree && isWide && !hasDetail && calls()}
         ${asLog && log(isWide && tree !== null)}
@@ -161,7 +165,7 @@ export function ChainView({ id, parameters }) {
     `;
   };
   return html`
-    <section class="chain" data-testid="chain-view" data-id=${id} aria-label="Chain">
+    <section ref=${view} class="chain" data-testid="chain-view" data-id=${id} aria-label="Chain">
       <${Head} id=${id} chain=${chain} isUnknown=${isUnknown} isAbsolute=${isAbsolute} parameters=${parameters}
         onSearch=${seek} onSelect=${select} onCompare=${toCompare} isComparing=${isComparing} />
       ${chain && !isUnknown && html`
@@ -174,6 +178,11 @@ export function ChainView({ id, parameters }) {
       ${pane()}
     </section>
   `;
+}
+
+/** Whether a key belongs to what has the focus and can be scrolled. */
+function scrolls(event) {
+  return event.target.closest('.detail, .log, .raw, .sequence, .compare, .picker, pre') !== null;
 }
 
 /** What collapses and expands: one call, one level, all. */

@@ -4,6 +4,7 @@ import { html } from '../../vendor/preact-htm.js';
 import { copy } from '../base/clipboard.js';
 import { address } from '../base/api.js';
 import { Icon } from '../base/icons.js';
+import { isSignedIn } from '../frame/session.js';
 import { setFilters } from './filters.js';
 
 /** No chain at all: how to send the first entry. */
@@ -43,7 +44,7 @@ export function NothingLike({ next, onMore }) {
 
 function firstEntry() {
   return `curl ${address('ingest/single')} \\
-  -H 'Content-Type: application/json' \\
+  -H 'Content-Type: application/json'${isSignedIn() ? ' -H "X-TraceHub-Secret: $TRACEHUB_SECRET"' : ''} \\
   -d '{"source_id": "shop", "correlation_id": "order-42", "timestamp": '$(date +%s%3N)',
        "suffix": "a1", "direction": "->", "operation": "POST", "endpoint": "/api/orders"}'`;
 }

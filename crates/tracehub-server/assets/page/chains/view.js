@@ -79,7 +79,8 @@ export function ChainsView({ parameters }) {
   const stats = useStats();
   const oldest = useStore(oldestCalls);
   useEffect(() => {
-    if (page) lookInto(page.chains);
+    // What still grows is not stuck.
+    if (page) lookInto(page.chains.filter((chain) => !page.fresh.has(chain.correlation_id)));
   }, [page]);
 
   const next = page?.next ?? null;

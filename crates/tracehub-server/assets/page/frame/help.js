@@ -36,11 +36,13 @@ export function Help({ onClose }) {
   useKeys({ isModal: true, Escape: onClose, '?': onClose });
   useEffect(() => {
     dialog.current.showModal();
+    // The dialog, not its first button, which would look as if it were to be pressed.
+    dialog.current.focus();
   }, []);
   // A click beside the box is on the dialog itself.
   const beside = (event) => event.target === dialog.current && onClose();
   return html`
-    <dialog ref=${dialog} class="help" aria-labelledby="help-title" data-testid="help" onClose=${onClose} onClick=${beside}>
+    <dialog ref=${dialog} class="help" tabindex="-1" aria-labelledby="help-title" data-testid="help" onClose=${onClose} onClick=${beside}>
       <div class="help-box">
         <div class="help-head">
           <h2 id="help-title">Keys</h2>
