@@ -34,7 +34,7 @@ export function ChainsView({ parameters }) {
   const list = useRef(null);
   const newest = useRef({});
   newest.current = { filters, cursor, isPaused };
-  const touched = useRef(0);
+  const touched = useRef(-Infinity);
   useTitle('');
 
   const refresh = useMemo(
