@@ -21,11 +21,15 @@ export function useChain(id, skew, isFollowing) {
   const [missed, setMissed] = useState(0);
   const newest = useRef({});
   newest.current = { skew, isFollowing };
+  // How clocks were corrected in what is shown; `null` before anything is. Not followed, that changes by hand alone.
+  const shown = useRef(null);
 
   const refresh = useMemo(
     () =>
       paced(async () => {
         const { skew: asked } = newest.current;
+        const standsStill = () => !newest.current.isFollowing && shown.current === asked;
+        if (standsStill()) return;
         // At first the calls are drawn before the entries are there; later both change together.
         const onCalls = (answer) => {
           tellApart(answer.sources.map((source) => source.source_id));
@@ -33,7 +37,9 @@ export function useChain(id, skew, isFollowing) {
         };
         try {
           const { calls, traces, text } = await loadChain(id, asked, { onCalls });
+          if (standsStill()) return;
           const tree = calls && new Tree(calls.calls);
+          shown.current = asked;
           setChain({ answer: calls, tree, entries: new Entries(traces, text, calls) });
           setMissed(0);
           setFault(null);

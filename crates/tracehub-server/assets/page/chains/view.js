@@ -35,18 +35,24 @@ export function ChainsView({ parameters }) {
   const newest = useRef({});
   newest.current = { filters, cursor, isPaused };
   const touched = useRef(-Infinity);
+  const shown = useRef(null);
+  // Paused, with what was asked for on the page: what comes in changes nothing, even if a look at it was due already.
+  const standsStill = ({ filters: now, cursor: here }) =>
+    newest.current.isPaused && shown.current?.filters === now && shown.current?.cursor === here;
   useTitle('');
 
   const refresh = useMemo(
     () =>
       paced(async () => {
         const asked = newest.current;
+        if (standsStill(asked)) return;
         try {
           const next = await load(asked.filters, asked.cursor);
           await untilStill(touched);
           // Asked for something else, or stopped, in the meantime.
           const { filters: now, cursor: here } = newest.current;
-          if (now !== asked.filters || here !== asked.cursor) return;
+          if (now !== asked.filters || here !== asked.cursor || standsStill(asked)) return;
+          shown.current = asked;
           setPage((before) => ({ ...next, filters: asked.filters, cursor: asked.cursor, fresh: freshIn(before, next, asked) }));
           setFault(null);
         } catch (error) {
