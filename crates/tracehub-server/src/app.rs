@@ -8,7 +8,7 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError a
 
 use crate::access::gate;
 use crate::error::ApiError;
-use crate::routes::{admin, compare, correlations, health, ingest, live, recent, stats, traces};
+use crate::routes::{admin, compare, correlations, health, ingest, live, page, recent, stats, traces};
 use crate::state::State;
 
 const READ: &str = "GET, HEAD";
@@ -29,6 +29,8 @@ pub(crate) fn app(
         .app_data(web::Data::new(state))
         .wrap(from_fn(gate::pass))
         .wrap(from_fn(log_request))
+        .service(readable("/", page::html))
+        .service(readable("/assets/{hash}/{name:.*}", page::asset))
         .service(resource("/ingest", "POST").route(web::post().to(ingest::batch)))
         .service(resource("/ingest/single", "POST").route(web::post().to(ingest::single)))
         .service(readable("/traces/{correlation_id}", traces::chain))

@@ -16,6 +16,7 @@ mod extract;
 mod ingest;
 mod live;
 mod open;
+mod page;
 mod reader;
 mod retention;
 mod routes;

@@ -3,7 +3,7 @@
 //! `contract` replays what was recorded of the original; `refusals` goes through bad input; `live` is the stream;
 //! `process` is start, stop and exit codes; `python` runs the original's own client;
 //! `migration` starts on a file of the original's server; `crash` kills it again and again; `storage` is about room;
-//! `reads` about answers of any size.
+//! `page` about what serves the page; `reads` about answers of any size.
 
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
@@ -12,6 +12,7 @@ mod contract;
 mod crash;
 mod live;
 mod migration;
+mod page;
 mod process;
 mod python;
 mod reads;

@@ -1,0 +1,212 @@
+// One chain: what is known of it at a glance, and its calls, log, sequence and JSON.
+
+import { html, useEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
+import { copy } from '../base/clipboard.js';
+import { useDebounced, useMedia, useNow, useTitle } from '../base/hooks.js';
+import { useKeys } from '../base/keyboard.js';
+import { change, go, listHref } from '../base/router.js';
+import { Calls } from './calls.js';
+import { Compare } from './compare.js';
+import { Detail } from './detail.js';
+import { Head } from './head.js';
+import { Log } from './log.js';
+import { Minimap } from './minimap.js';
+import { spanOf } from './model.js';
+import { NotFound } from './not-found.js';
+import { RawJson } from './raw-json.js';
+import { Scale, moved, zoomed } from './scale.js';
+import { Finder, parse } from './search.js';
+import { Sequence } from './sequence.js';
+import { TABS, Toolbar } from './toolbar.js';
+import { useChain } from './use-chain.js';
+
+const WIDE = '(min-width: 900px)';
+
+export function ChainView({ id, parameters }) {
+  const isComparing = parameters.tab === 'compare';
+  const tab = TABS.some((each) => each.name === parameters.tab) ? parameters.tab : 'calls';
+  const [isFollowing, setFollowing] = useState(true);
+  const [isAbsolute, setAbsolute] = useState(false);
+  const { chain, fault, missed } = useChain(id, parameters.skew, isFollowing);
+  const { answer = null, tree = null, entries = null } = chain ?? {};
+  const isWide = useMedia(WIDE);
+  const searchField = useRef(null);
+  const view = useRef(null);
+  useTitle(id);
+
+  // What is selected and searched for is in the address.
+  const selected = tree?.places.get(parameters.call) ?? -1;
+  const select = (place) => change({ call: place === -1 ? '' : tree.keys[place] }, { replace: true });
+  const [active, setActive] = useState(-1);
+  useEffect(() => {
+    if (selected !== -1) setActive(selected);
+  }, [selected]);
+  const [hovered, setHovered] = useState(-1);
+  const sought = parameters.find ?? '';
+  const seek = (text) => change({ find: text }, { replace: true });
+  const seekSoon = useDebounced(seek, 150);
+
+  const finder = useMemo(() => (tree || entries) && new Finder(tree, entries), [tree, entries]);
+  const parts = useMemo(() => parse(sought), [sought]);
+  const matches = useMemo(() => (parts.length > 0 && tree ? finder.calls(parts) : null), [finder, parts]);
+  const [collapsed, setCollapsed] = useState(() => new Set());
+  const rows = useMemo(() => tree?.rows(collapsed, matches) ?? [], [tree, collapsed, matches]);
+  const folding = foldingOf(tree, collapsed, setCollapsed);
+
+  // Time: all of it, or the part that was zoomed to. An unfinished call of a chain that goes on grows every second.
+  const span = answer && spanOf(answer, Date.now());
+  useNow(span?.isOpen && isFollowing ? 1000 : 0);
+  const limits = new Scale(span?.start ?? 0, span?.end ?? 1);
+  const [zoom, setZoom] = useState(null);
+  const scale = zoom ? new Scale(...zoom) : limits;
+  const setPart = ([from, to]) => setZoom(to - from >= limits.length * 0.999 ? null : [from, to]);
+  const zoomBy = (factor, around = (scale.from + scale.to) / 2) => setPart(zoomed(scale, factor, around, limits));
+  const zoomTo = (place) => {
+    const call = tree.calls[place];
+    const [from, to] = [call.start ?? call.end, call.end ?? span.end];
+    const length = Math.max(to - from, limits.length * 1e-5) * 1.1;
+    setPart(moved(from - length * 0.05, Math.min(length, limits.length), limits));
+  };
+
+  const current = selected !== -1 ? selected : active;
+  const step = (by) => {
+    if (tab === 'json' || rows.length === 0) return;
+    // The tree has the focus, so that a screen reader says which call it is now.
+    view.current.querySelector('[role=tree]')?.focus({ preventScroll: true });
+    const at = rows.indexOf(active);
+    const row = at === -1 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
+    setActive(rows[row]);
+    if (selected !== -1) select(rows[row]);
+  };
+  const toTab = (name) => change({ tab: name === 'calls' ? '' : name, compare: '' });
+  const fold = (is) => {
+    if (active === -1 || !tree) return;
+    const parent = tree.calls[active].parent;
+    if (tree.hasInside(active) && collapsed.has(tree.keys[active]) !== is) folding.toggle(active);
+    else if (is && parent !== null) setActive(parent);
+    else if (!is && tree.hasInside(active)) step(1);
+  };
+  const toCompare = () => change({ tab: isComparing ? '' : 'compare', compare: '' });
+  const escape = () => {
+    if (document.activeElement === searchField.current) {
+      if (searchField.current.value !== '') {
+        searchField.current.value = '';
+        seek('');
+      }
+      searchField.current.blur();
+    } else if (isComparing) toCompare();
+    else if (selected !== -1) select(-1);
+    else if (zoom) setZoom(null);
+    else if (sought) seek('');
+    else go(Object.fromEntries(new URL(listHref(), document.baseURI).searchParams));
+  };
+  useKeys({
+    '/': () => searchField.current?.focus(),
+    j: () => step(1),
+    k: () => step(-1),
+    ArrowDown: (event) => !scrolls(event) && step(1),
+    ArrowUp: (event) => !scrolls(event) && step(-1),
+    Home: (event) => !scrolls(event) && rows.length > 0 && setActive(rows[0]),
+    End: (event) => !scrolls(event) && rows.length > 0 && setActive(rows.at(-1)),
+    Enter: () => active !== -1 && select(active),
+    Escape: escape,
+    h: () => fold(true),
+    l: () => fold(false),
+    ArrowLeft: (event) => !scrolls(event) && fold(true),
+    ArrowRight: (event) => !scrolls(event) && fold(false),
+    '[': folding.collapseLevel,
+    ']': folding.expandLevel,
+    H: folding.collapseAll,
+    L: folding.expandAll,
+    '+': () => zoomBy(0.5),
+    '=': () => zoomBy(0.5),
+    '-': () => zoomBy(2),
+    0: () => setZoom(null),
+    z: () => current !== -1 && zoomTo(current),
+    t: () => setAbsolute((is) => !is),
+    f: () => setFollowing((is) => !is),
+    c: toCompare,
+    y: () => copy(id, 'the id'),
+    1: () => toTab('calls'),
+    2: () => toTab('log'),
+    3: () => toTab('sequence'),
+    4: () => toTab('json'),
+  });
+
+  const isUnknown = entries !== null && entries.traces.length === 0;
+  const shared = { id, answer, tree, entries, scale, limits, isAbsolute, hovered, onHover: setHovered };
+  const pane = () => {
+    if (fault && !chain) return html`<p class="fault is-block" role="alert">${fault.message}</p>`;
+    if (isUnknown) return html`<${NotFound} id=${id} />`;
+    if (isComparing) return html`<${Compare} id=${id} other=${parameters.compare} skew=${parameters.skew} />`;
+    if (tree === null && entries === null) return html`<div class="loading" role="status">Loading the chain…</div>`;
+    if (tab === 'json') return html`<${RawJson} id=${id} entries=${entries} />`;
+    const asLog = tab === 'log' || tree === null;
+    const hasDetail = selected !== -1;
+    const log = (isSide) => html`
+      <${Log} ...${shared} parts=${parts} finder=${finder} selected=${selected} onSelect=${select} sticks=${isFollowing} isSide=${isSide} />
+    `;
+    const calls = () => html`
+      <${Calls} ...${shared} rows=${rows} span=${span} collapsed=${collapsed} active=${active} selected=${selected}
+        isSearch=${matches !== null} isNarrow=${asLog || (hasDetail && isWide)} sticks=${isFollowing}
+        onActive=${setActive} onSelect=${select} onToggle=${folding.toggle} onZoom=${zoomBy} onMove=${(by) => setPart(moved(scale.from + by, scale.length, limits))} />
+    `;
+    return html`
+      ${tree === null && html`<p class="remark is-block">This chain has too many entries to be analysed as calls. Its log is whole.</p>`}
+      ${tab !== 'sequence' && tree && isWide && tree.calls.length > 0 &&
+      html`<${Minimap} ...${shared} span=${span} zoom=${zoom} onPart=${setPart} onAll=${() => setZoom(null)} />`}
+      <div class="panes ${asLog ? 'has-log' : ''} ${hasDetail ? 'has-detail' : ''}">
+        ${tab === 'sequence' && tree && html`<${Sequence} ...${shared} span=${span} selected=${selected} onSelect=${select} />`}
+        ${tab === 'calls' && tree && calls()}
+        ${asLog && tree && isWide && !hasDetail && calls()}
+        ${asLog && log(isWide && tree !== null)}
+        ${hasDetail && html`<${Detail} ...${shared} place=${selected} parameters=${parameters} onSelect=${select} onClose=${() => select(-1)} onZoom=${zoomTo} />`}
+      </div>
+    `;
+  };
+  return html`
+    <section ref=${view} class="chain" data-testid="chain-view" data-id=${id} aria-label="Chain">
+      <${Head} id=${id} chain=${chain} isUnknown=${isUnknown} isAbsolute=${isAbsolute} parameters=${parameters}
+        onSearch=${seek} onSelect=${select} onCompare=${toCompare} isComparing=${isComparing} />
+      ${chain && !isUnknown && html`
+        <${Toolbar} tab=${isComparing ? '' : tab} onTab=${toTab} field=${searchField} sought=${sought} onSeek=${seekSoon}
+          found=${matches && rows.length} total=${tree?.calls.length ?? 0} folding=${folding} isAbsolute=${isAbsolute}
+          onAbsolute=${() => setAbsolute((is) => !is)} isFollowing=${isFollowing} missed=${missed}
+          onFollow=${() => setFollowing((is) => !is)} />
+      `}
+      ${fault && chain && html`<p class="fault is-block" role="alert">${fault.message}</p>`}
+      ${pane()}
+    </section>
+  `;
+}
+
+/** Whether a key belongs to what has the focus and can be scrolled. */
+function scrolls(event) {
+  return event.target.closest('.detail, .log, .raw, .sequence, .compare, .picker, pre') !== null;
+}
+
+/** What collapses and expands: one call, one level, all. */
+function foldingOf(tree, collapsed, setCollapsed) {
+  if (!tree) return { toggle() {}, collapseAll() {}, expandAll() {}, collapseLevel() {}, expandLevel() {} };
+  const inner = () => tree.calls.map((_, place) => place).filter((place) => tree.hasInside(place));
+  // The level that is open furthest in.
+  const deepestOpen = () =>
+    tree.rows(collapsed, null).reduce(
+      (most, place) => (tree.hasInside(place) && !collapsed.has(tree.keys[place]) ? Math.max(most, tree.calls[place].depth) : most),
+      -1,
+    );
+  const collapseFrom = (depth) =>
+    setCollapsed(new Set(inner().filter((place) => tree.calls[place].depth >= depth).map((place) => tree.keys[place])));
+  return {
+    toggle(place) {
+      const next = new Set(collapsed);
+      const key = tree.keys[place];
+      if (!next.delete(key)) next.add(key);
+      setCollapsed(next);
+    },
+    collapseAll: () => collapseFrom(0),
+    expandAll: () => setCollapsed(new Set()),
+    collapseLevel: () => collapseFrom(Math.max(0, deepestOpen())),
+    expandLevel: () => collapseFrom(deepestOpen() + 2),
+  };
+}

@@ -1,0 +1,50 @@
+// What the list shows when there is nothing to list.
+
+import { html } from '../../vendor/preact-htm.js';
+import { copy } from '../base/clipboard.js';
+import { address } from '../base/api.js';
+import { Icon } from '../base/icons.js';
+import { isSignedIn } from '../frame/session.js';
+import { setFilters } from './filters.js';
+
+/** No chain at all: how to send the first entry. */
+export function Nothing() {
+  const command = firstEntry();
+  return html`
+    <section class="empty" data-testid="empty">
+      <h2>No chains yet</h2>
+      <p>
+        A chain is everything that happens to one request. It begins with its first entry: a service says that it enters
+        (<code>${'->'}</code>) or leaves (<code>${'<-'}</code>) an operation. Send one, and it is here at once.
+      </p>
+      <div class="code-block">
+        <pre tabindex="0"><code>${command}</code></pre>
+        <button type="button" class="button" onClick=${() => copy(command, 'the command')} data-testid="copy-first">
+          <${Icon} name="copy" /> Copy
+        </button>
+      </div>
+    </section>
+  `;
+}
+
+/** Nothing that the filters let through. */
+export function NothingLike({ next, onMore }) {
+  const clear = () => setFilters({ q: '', source: '', endpoint: '', host: '', status: '', min_duration_ms: '' });
+  return html`
+    <section class="empty" data-testid="empty">
+      <h2>No chain is like that</h2>
+      <p>${next === null ? 'None of the stored chains passes the filters.' : 'None of the thousands that were looked at passes the filters.'}</p>
+      <p class="empty-actions">
+        <button type="button" class="button" onClick=${clear}>Clear the filters</button>
+        ${next !== null && html`<button type="button" class="button" onClick=${onMore}>Look further</button>`}
+      </p>
+    </section>
+  `;
+}
+
+function firstEntry() {
+  return `curl ${address('ingest/single')} \\
+  -H 'Content-Type: application/json'${isSignedIn() ? ' -H "X-TraceHub-Secret: $TRACEHUB_SECRET"' : ''} \\
+  -d '{"source_id": "shop", "correlation_id": "order-42", "timestamp": '$(date +%s%3N)',
+       "suffix": "a1", "direction": "->", "operation": "POST", "endpoint": "/api/orders"}'`;
+}

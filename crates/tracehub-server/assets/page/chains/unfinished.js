@@ -1,0 +1,50 @@
+// Which call of an incomplete chain has been open longest. The list does not say, so each chain in sight is asked once for
+// each state that it has had.
+
+import { chainPath, get } from '../base/api.js';
+import { Store } from '../base/store.js';
+
+/** Chains of more entries are not looked into from the list. */
+const MOST_ENTRIES = 1_000;
+/** How many are asked at a time, and how many answers are kept. */
+const AT_A_TIME = 2;
+const MOST_KEPT = 400;
+
+/** By id: `{count, call, orphans}`: the call that was entered first and not left, or null; how many leaves lack an enter. */
+export const oldestCalls = new Store(new Map());
+
+let waiting = [];
+let running = 0;
+
+/** Has these chains looked into, in this order, in the place of those asked for before. */
+export function lookInto(chains) {
+  const known = oldestCalls.value;
+  waiting = chains.filter(
+    (chain) => !chain.complete && chain.trace_count <= MOST_ENTRIES && known.get(chain.correlation_id)?.count !== chain.trace_count,
+  );
+  while (running < AT_A_TIME && waiting.length > 0) work();
+}
+
+async function work() {
+  running += 1;
+  const chain = waiting.shift();
+  try {
+    const answer = await get(chainPath(chain.correlation_id, '/calls'));
+    const open = answer.calls.filter((call) => call.status === 'unfinished');
+    const call = open.reduce((oldest, each) => (oldest === null || each.start < oldest.start ? each : oldest), null);
+    const orphans = answer.calls.filter((each) => each.status === 'orphan').length;
+    keep(chain.correlation_id, { count: chain.trace_count, call, orphans });
+  } catch {
+    // The list is right without it.
+  }
+  running -= 1;
+  if (waiting.length > 0) work();
+}
+
+function keep(id, found) {
+  const kept = new Map(oldestCalls.value);
+  kept.delete(id);
+  kept.set(id, found);
+  while (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  oldestCalls.set(kept);
+}

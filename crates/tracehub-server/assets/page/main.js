@@ -1,0 +1,6 @@
+// Where the page begins.
+
+import { html, render } from '../vendor/preact-htm.js';
+import { App } from './app.js';
+
+render(html`<${App} />`, document.getElementById('page'));
