@@ -7,5 +7,6 @@ pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod recent;
+pub(crate) mod session;
 pub(crate) mod stats;
 pub(crate) mod traces;
