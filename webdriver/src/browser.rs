@@ -191,6 +191,11 @@ impl Browser {
         self.developer("Emulation.setEmulatedMedia", &json!({ "features": features })).map(drop)
     }
 
+    /// Has the page tell times as they are in a time zone, such as `UTC`.
+    pub fn time_zone(&self, name: &str) -> Result<(), DriveError> {
+        self.developer("Emulation.setTimezoneOverride", &json!({ "timezoneId": name })).map(drop)
+    }
+
     /// The window as a PNG.
     pub fn screenshot(&self) -> Result<Vec<u8>, DriveError> {
         let path = format!("{}/screenshot", self.session);

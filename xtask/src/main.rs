@@ -14,6 +14,7 @@ mod ci;
 mod demo;
 mod kill;
 mod process;
+mod screenshots;
 mod setup;
 mod test;
 mod tidy;
@@ -76,6 +77,11 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+
+    /// Take the pictures of the page in docs/images: each view, light and dark, and on a small screen
+    ///
+    /// The story they tell is the same every time, so a picture changes when the page does.
+    Screenshots,
 }
 
 fn main() -> ExitCode {
@@ -87,6 +93,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Kill { rounds } => kill::run(rounds),
         Command::Demo { keep } => demo::run(keep),
+        Command::Screenshots => screenshots::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
