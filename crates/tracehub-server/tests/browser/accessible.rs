@@ -106,20 +106,15 @@ async fn who_asks_for_less_motion_gets_none() {
 
 /// What axe calls serious or critical: the rule, and the first places.
 fn violations(page: &Page) -> Vec<String> {
-    if page.run("return typeof axe", &[]).unwrap() != json!("object") {
-        page.run(&AXE, &[]).unwrap();
+    if page.run("return typeof axe", &[]).is_ok_and(|kind| kind != "object") {
+        page.run(&AXE, &[]).expect("axe is loaded");
     }
     let found = page.run_until_done(
         "axe.run({ resultTypes: ['violations'] }).then(result => done(result.violations
             .filter(violation => ['serious', 'critical'].includes(violation.impact))
-            .map(violation => violation.id + ': ' + violation.nodes.slice(0, 3).map(node => node.html.slice(0, 200)
-                + (node.any[0]?.message ?? '')).join(' | '))))",
+            .map(violation => violation.id + ': ' + violation.nodes.slice(0, 3)
+                .map(node => `${node.html.slice(0, 200)} (${node.any[0]?.message})`).join(' | '))))",
     );
-    let found = found.unwrap();
-    found
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| line.as_str().map_or_else(|| line.to_string(), ToOwned::to_owned))
-        .collect()
+    let found = found.expect("axe comes to an end");
+    found.as_array().into_iter().flatten().map(|line| line.as_str().unwrap_or_default().to_owned()).collect()
 }

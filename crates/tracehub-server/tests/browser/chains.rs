@@ -123,7 +123,7 @@ async fn the_keyboard_is_enough() {
     page.press(&key::ENTER.to_string()).unwrap();
     page.wait_for(&testid("detail")).unwrap();
     page.press(&key::ESCAPE.to_string()).unwrap();
-    page.see(&format!("!document.querySelector('[data-testid=detail]')?.checkVisibility()"));
+    page.see("!document.querySelector('[data-testid=detail]')?.checkVisibility()");
     page.press(&key::ESCAPE.to_string()).unwrap();
     page.wait_for(&testid("chains-view")).unwrap();
     page.press("?").unwrap();

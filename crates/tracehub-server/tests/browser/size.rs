@@ -18,7 +18,7 @@ const MOST_ROWS: u64 = 400;
 /// A chain of ten thousand entries: a root, 50 calls in it, and about a hundred in each.
 fn large_chain(id: &str) -> Vec<Value> {
     let start = now_ms() - 60_000.0;
-    let entry = |name: &str, number: usize, direction: &str, at: f64| {
+    let entry = |name: &str, number: u32, direction: &str, at: f64| {
         json!({
             "source_id": format!("service-{}", number % 7), "correlation_id": id, "timestamp": start + at,
             "suffix": number.to_string(), "direction": direction, "operation": "REST", "endpoint": name,
@@ -26,15 +26,15 @@ fn large_chain(id: &str) -> Vec<Value> {
         })
     };
     let mut entries = vec![entry("/root", 0, "->", 0.0)];
-    for outer in 0..50 {
+    for outer in 0..50_u32 {
         let begin = 1.0 + 1_000.0 * f64::from(outer);
-        let number = 1 + 100 * outer as usize;
+        let number = 1 + 100 * outer;
         entries.push(entry("/outer", number, "->", begin));
         // The root and the last of them make it even.
         for inner in 0..(if outer == 49 { 98 } else { 99 }) {
             let at = begin + 1.0 + 10.0 * f64::from(inner);
-            entries.push(entry("/inner", number + 1 + inner as usize, "->", at));
-            entries.push(entry("/inner", number + 1 + inner as usize, "<-", at + 8.0));
+            entries.push(entry("/inner", number + 1 + inner, "->", at));
+            entries.push(entry("/inner", number + 1 + inner, "<-", at + 8.0));
         }
         entries.push(entry("/outer", number, "<-", begin + 995.0));
     }
