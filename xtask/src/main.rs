@@ -14,6 +14,7 @@ mod ci;
 mod demo;
 mod kill;
 mod process;
+mod screenshots;
 mod setup;
 mod test;
 mod tidy;
@@ -33,10 +34,10 @@ enum Command {
     /// Stops at the first stage that fails and names it. This is what continuous integration runs, nothing more.
     Ci,
 
-    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python
+    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, and Chromium
     ///
-    /// Creates a virtual environment there and says what it does. Where Python itself or its venv module is missing,
-    /// installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
+    /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium or its driver
+    /// are missing, installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
     Setup,
 
     /// Run the tests, after setup and a build of the programs they start
@@ -76,6 +77,11 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+
+    /// Take the pictures of the page in docs/images: each view, light and dark, and on a small screen
+    ///
+    /// The story they tell is the same every time, so a picture changes when the page does.
+    Screenshots,
 }
 
 fn main() -> ExitCode {
@@ -87,6 +93,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Kill { rounds } => kill::run(rounds),
         Command::Demo { keep } => demo::run(keep),
+        Command::Screenshots => screenshots::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

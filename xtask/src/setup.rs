@@ -1,20 +1,13 @@
-//! `cargo xtask setup`: the Python original in a virtual environment, for the tests that hold us to its behaviour.
+//! `cargo xtask setup`: what the tests need beside Rust. `python` is the original and what comes with Python, `browser`
+//! what the tests of the page drive, `debian` how packages of the system are installed.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use anyhow::Result;
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::process::stage;
 
-use crate::process::{job, root, stage};
-
-/// The packages the original needs, with exact versions.
-const REQUIREMENTS: &str = "xtask/python-requirements.txt";
-/// The original itself, with its hash.
-const ORIGINAL: &str = "xtask/python-original.txt";
-/// Raise it when this file changes what it leaves behind, so that every machine installs again.
-const REVISION: u32 = 1;
-/// The oldest Python the original takes, and the two modules without which `python3 -m venv` cannot work.
-const CAN_MAKE_ENVIRONMENTS: &str = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))";
+mod browser;
+mod debian;
+mod python;
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
@@ -23,130 +16,6 @@ pub(crate) fn run() -> Result<()> {
 
 /// The stage itself: quick when everything is there.
 pub(crate) fn install() -> Result<()> {
-    let environment = root().join("target/python");
-    let python = environment.join("bin/python");
-    let stamp = environment.join("installed.txt");
-    if let Ok(installed) = fs::read_to_string(&stamp)
-        && wanted(&python).is_ok_and(|wanted| wanted == installed)
-    {
-        eprintln!("    target/python is complete");
-        return Ok(());
-    }
-
-    let system_python = system_python()?;
-    eprintln!("    creating a virtual environment in target/python");
-    job(system_python, ["-m", "venv", "--clear"]).args([&environment]).run()?;
-    eprintln!("    installing {REQUIREMENTS}");
-    pip(&python, &["install"]).args(["--requirement", REQUIREMENTS]).run()?;
-    install_original(&python, &environment)?;
-    job(&python, ["-c", "import tracehub.client, tracehub.server"])
-        .output()
-        .context("the installed original cannot be imported")?;
-    // Last, so that a run that was cut short is repeated.
-    fs::write(&stamp, wanted(&python)?).context("cannot write target/python/installed.txt")
-}
-
-/// What the stamp of a complete environment says. It names the Python as well: after an upgrade of the system's, the
-/// environment is an empty shell.
-fn wanted(python: &Path) -> Result<String> {
-    let version = job(python, ["--version"]).output()?;
-    let requirements = fs::read_to_string(root().join(REQUIREMENTS))?;
-    let original = fs::read_to_string(root().join(ORIGINAL))?;
-    Ok(format!("revision {REVISION}\n{version}\n{requirements}{original}"))
-}
-
-/// A Python that can create virtual environments, installed now if there is none.
-fn system_python() -> Result<&'static str> {
-    if let Some(python) = usable_python() {
-        return Ok(python);
-    }
-    let command = "apt-get install --yes --no-install-recommends python3 python3-venv";
-    ensure!(
-        job("apt-get", ["--version"]).output().is_ok(),
-        "the tests need Python 3.10 or newer with its venv module; install it with the system's package manager"
-    );
-    if job("id", ["-u"]).output()? != "0" {
-        bail!("the tests need Python with its venv module; run: sudo {command}");
-    }
-    eprintln!("    running {command}");
-    // Never a question: nobody may be there to answer.
-    let quiet = ("DEBIAN_FRONTEND", "noninteractive");
-    job("apt-get", ["update", "--quiet=2"]).env(quiet.0, quiet.1).run()?;
-    job("sh", ["-c", command]).env(quiet.0, quiet.1).run()?;
-    usable_python().context("python3 still cannot create virtual environments after its installation")
-}
-
-fn usable_python() -> Option<&'static str> {
-    // The first of the path may be a build without the module while the system's own has it.
-    ["python3", "/usr/bin/python3"]
-        .into_iter()
-        .find(|python| job(python, ["-c", CAN_MAKE_ENVIRONMENTS]).output().is_ok())
-}
-
-fn pip(python: &Path, arguments: &[&str]) -> crate::process::Job {
-    job(python, ["-m", "pip"]).args(arguments).args(["--quiet", "--disable-pip-version-check", "--no-input"])
-}
-
-/// Unpacks the original's source archive into a package folder `tracehub` of the environment. `client.py` stays byte
-/// for byte as published: it is the client we promise to serve.
-fn install_original(python: &Path, environment: &Path) -> Result<()> {
-    eprintln!("    installing {ORIGINAL}, with the published server.py corrected so that it starts");
-    let archive = download_original(python, &environment.join("download"))?;
-    let unpacked = environment.join("unpacked");
-    fs::create_dir_all(&unpacked)?;
-    job("tar", ["--strip-components=1", "-xzf"]).args([&archive]).args(["-C"]).args([&unpacked]).run()?;
-
-    let print_folder = "import sysconfig; print(sysconfig.get_path('purelib'))";
-    let package = Path::new(&job(python, ["-c", print_folder]).output()?).join("tracehub");
-    fs::create_dir_all(&package)?;
-    for name in ["__init__.py", "client.py"] {
-        fs::copy(unpacked.join(name), package.join(name)).with_context(|| format!("cannot place {name}"))?;
-    }
-    let published = fs::read_to_string(unpacked.join("server.py")).context("the archive holds no server.py")?;
-    fs::write(package.join("server.py"), corrected_server(&published)?)?;
-    Ok(())
-}
-
-fn download_original(python: &Path, folder: &Path) -> Result<PathBuf> {
-    // The source of this package only: with `:all:`, an older pip compiles the archive's build tools for a minute.
-    pip(python, &["download"])
-        .args(["--no-deps", "--no-binary", "tracehub", "--require-hashes", "--requirement", ORIGINAL, "--dest"])
-        .args([folder])
-        .run()?;
-    let archives: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    match archives.as_slice() {
-        [archive] => Ok(archive.clone()),
-        other => bail!("pip downloaded {} files instead of one archive", other.len()),
-    }
-}
-
-/// The published `server.py` does not start: `main()` uses `TRACEHUB_DB` before it says `global TRACEHUB_DB`, which
-/// Python refuses. Moves that line to the top of `main()` and changes nothing else, its CRLF line ends included.
-fn corrected_server(published: &str) -> Result<String> {
-    let mut lines: Vec<&str> = published.split_inclusive('\n').collect();
-    let position = |lines: &[&str], wanted: &str| {
-        let found = lines.iter().position(|line| line.trim_end() == wanted);
-        found.with_context(|| format!("server.py is not the published one: no line `{}`", wanted.trim()))
-    };
-    let statement = lines.remove(position(&lines, "    global TRACEHUB_DB")?);
-    let function = position(&lines, "def main():")?;
-    lines.insert(function + 1, statement);
-    Ok(lines.concat())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_correction_moves_one_line() {
-        let published = "def main():\r\n    use(TRACEHUB_DB)\r\n    global TRACEHUB_DB\r\n    rest()\r\n";
-        let corrected = "def main():\r\n    global TRACEHUB_DB\r\n    use(TRACEHUB_DB)\r\n    rest()\r\n";
-        assert_eq!(corrected_server(published).expect("both lines are there"), corrected);
-    }
-
-    #[test]
-    fn another_server_is_refused() {
-        assert!(corrected_server("def main():\n    pass\n").is_err());
-    }
+    python::install()?;
+    browser::install()
 }

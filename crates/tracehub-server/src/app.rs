@@ -8,7 +8,7 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError a
 
 use crate::access::gate;
 use crate::error::ApiError;
-use crate::routes::{admin, compare, correlations, health, ingest, live, page, recent, stats, traces};
+use crate::routes::{admin, compare, correlations, health, ingest, live, page, recent, session, stats, traces};
 use crate::state::State;
 
 const READ: &str = "GET, HEAD";
@@ -43,6 +43,8 @@ pub(crate) fn app(
         .service(readable("/health", health::health))
         .service(readable("/stats", stats::stats))
         .service(resource("/cleanup", "DELETE").route(web::delete().to(admin::clean_up)))
+        .service(resource("/login", "POST").route(web::post().to(session::log_in)))
+        .service(resource("/logout", "POST").route(web::post().to(session::log_out)))
         .default_service(web::to(elsewhere))
 }
 
@@ -79,7 +81,11 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 
 fn is_route(path: &str) -> bool {
     match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stats" | "stream"]
+        [
+            "",
+            "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stats" | "stream" | "login"
+            | "logout",
+        ]
         | ["", "ingest", "single"] => true,
         ["", "traces", id] | ["", "traces", id, "calls" | "stream"] => !id.is_empty(),
         _ => false,

@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use tracehub_core::store::StoreError;
 use tracehub_core::wire::error::{Detail, ErrorBody, ErrorCode, FieldError};
-use tracehub_core::wire::ingest::{IngestError, MAX_BATCH_ENTRIES, MAX_BODY_BYTES};
+use tracehub_core::wire::ingest::{IngestError, MAX_BATCH_ENTRIES};
 
 /// When to try again after what passes by itself, in seconds. A full queue drains in well under one.
 const OVERLOADED_RETRY_SECONDS: u32 = 1;
@@ -23,7 +23,7 @@ pub(crate) enum ApiError {
     NotFound,
     MethodNotAllowed(&'static str),
     RequestTimeout,
-    BodyTooLarge,
+    BodyTooLarge(usize),
     TooManyEntries,
     UnsupportedMediaType,
     UnsupportedEncoding(String),
@@ -51,7 +51,7 @@ impl ApiError {
             Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
+            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
             Self::TooManyEntries => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooManyEntries),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType),
             Self::UnsupportedEncoding(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedEncoding),
@@ -104,7 +104,7 @@ impl fmt::Display for ApiError {
             Self::NotFound => formatter.write_str("there is no such route; docs/http-api.md lists them"),
             Self::MethodNotAllowed(allowed) => write!(formatter, "this route takes {allowed}"),
             Self::RequestTimeout => formatter.write_str("the body did not arrive in time"),
-            Self::BodyTooLarge => write!(formatter, "a body may have at most {MAX_BODY_BYTES} bytes"),
+            Self::BodyTooLarge(most) => write!(formatter, "a body here may have at most {most} bytes"),
             Self::TooManyEntries => write!(formatter, "a batch may have at most {MAX_BATCH_ENTRIES} entries"),
             Self::UnsupportedMediaType => formatter.write_str("the body must be declared as application/json"),
             Self::UnsupportedEncoding(encoding) => write!(formatter, "unknown Content-Encoding {encoding:?}"),

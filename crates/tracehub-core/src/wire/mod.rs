@@ -8,4 +8,5 @@ pub mod ingest;
 pub mod live;
 pub mod read;
 pub(crate) mod scan;
+pub mod session;
 pub mod stats;

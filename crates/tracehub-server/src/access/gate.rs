@@ -1,6 +1,5 @@
 //! What every request passes first: the name it calls us by, the page it comes from, the secret it knows.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -11,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError as _, web};
 
 use super::host::is_same_origin;
-use super::{Access, Guard, SECRET_HEADER};
+use super::{Access, Guard, SECRET_HEADER, address_of, sessions};
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -76,28 +75,24 @@ fn check(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
     if access.ingest.is_none() && access.read.is_none() {
         return Ok(());
     }
-    let Some(secrets) = request.match_pattern().and_then(|pattern| match Guard::of(&pattern) {
-        Guard::Open => None,
-        Guard::Ingest => access.ingest.as_ref(),
-        Guard::Read => access.read.as_ref(),
-    }) else {
-        return Ok(());
-    };
     if ["secret", "token", "access_token"].iter().any(|name| has_parameter(request.query_string(), name)) {
         return Err(ApiError::BadRequest("secrets do not belong in URLs, which are logged; send a header".to_owned()));
     }
-    let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let Some(given) = given_secret(request) else { return Err(ApiError::Unauthorized) };
-    // A valid secret is let through whatever others of its address do: a proxy is one address.
-    if secrets.accept(given) {
+    let Some(guard) = request.match_pattern().map(|pattern| Guard::of(&pattern)) else { return Ok(()) };
+    let secrets = match guard {
+        Guard::Open => None,
+        Guard::Ingest => access.ingest.as_ref(),
+        Guard::Read => access.read.as_ref(),
+    };
+    let Some(secrets) = secrets else { return Ok(()) };
+    if let Some(given) = given_secret(request) {
+        return access.check(secrets, given, address_of(request.peer_addr()));
+    }
+    // Whoever signed in may look, not change: a page that someone else got into the browser must not delete.
+    if guard == Guard::Read && sessions::ids(request.headers()).any(|id| access.sessions.is_open(id, Instant::now())) {
         return Ok(());
     }
-    let now = Instant::now();
-    if let Some(seconds) = access.attempts.wait(address, now) {
-        return Err(ApiError::TooManyAttempts(seconds));
-    }
-    access.attempts.fail(address, now);
-    Err(ApiError::Forbidden)
+    Err(ApiError::Unauthorized)
 }
 
 /// The secret that came along, in either header.

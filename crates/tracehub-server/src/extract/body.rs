@@ -15,25 +15,25 @@ use crate::error::ApiError;
 /// How long a body may take to arrive. The largest needs 5 Mbit/s for it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The bytes of a body that claims to be JSON.
+/// The bytes of a body that claims to be JSON; at most `MOST`, decompressed too.
 #[derive(Debug)]
-pub(crate) struct JsonBody(pub(crate) Vec<u8>);
+pub(crate) struct JsonBody<const MOST: usize = MAX_BODY_BYTES>(pub(crate) Vec<u8>);
 
-impl FromRequest for JsonBody {
+impl<const MOST: usize> FromRequest for JsonBody<MOST> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check_headers(request);
+        let checked = check_headers(request, MOST);
         let payload = payload.take();
         Box::pin(async move {
             let Declared { length, encoding } = checked?;
-            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload, length))
+            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload, length, MOST))
                 .await
                 .map_err(|_| ApiError::RequestTimeout)??;
             match encoding {
                 None => Ok(Self(body)),
-                Some(encoding) => inflate(encoding, body).await.map(Self),
+                Some(encoding) => inflate(encoding, body, MOST).await.map(Self),
             }
         })
     }
@@ -46,10 +46,10 @@ struct Declared {
 }
 
 /// Checks what can be refused before a byte is read.
-fn check_headers(request: &HttpRequest) -> Result<Declared, ApiError> {
+fn check_headers(request: &HttpRequest, most: usize) -> Result<Declared, ApiError> {
     let length = length(request)?.unwrap_or(0);
-    if length > MAX_BODY_BYTES {
-        return Err(ApiError::BodyTooLarge);
+    if length > most {
+        return Err(ApiError::BodyTooLarge(most));
     }
     // The original says 422 to an empty body whatever its type, so that is left to the parser.
     let has_body = length > 0 || request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -89,12 +89,12 @@ fn is_json(request: &HttpRequest) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn read(mut payload: Payload, declared: usize) -> Result<Vec<u8>, ApiError> {
+async fn read(mut payload: Payload, declared: usize, most: usize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::with_capacity(declared);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|err| ApiError::BadRequest(format!("the body broke off: {err}")))?;
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(ApiError::BodyTooLarge);
+        if body.len() + chunk.len() > most {
+            return Err(ApiError::BodyTooLarge(most));
         }
         body.extend_from_slice(&chunk);
     }

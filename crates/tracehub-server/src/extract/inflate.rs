@@ -4,7 +4,6 @@ use std::io::{self, Read};
 
 use actix_web::web;
 use flate2::read::MultiGzDecoder;
-use tracehub_core::wire::ingest::MAX_BODY_BYTES;
 
 use crate::error::ApiError;
 
@@ -22,17 +21,17 @@ pub(super) enum Encoding {
     Zstd,
 }
 
-/// The body that `compressed` stands for.
-pub(super) async fn inflate(encoding: Encoding, compressed: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+/// The body that `compressed` stands for, if it has at most `most` bytes.
+pub(super) async fn inflate(encoding: Encoding, compressed: Vec<u8>, most: usize) -> Result<Vec<u8>, ApiError> {
     // A small body can grow a thousandfold, so what bounds the work here is the first step alone.
     if compressed.len() <= SMALL_BODY_BYTES
-        && let Some(body) = decode(encoding, &compressed, STEP_BYTES)?
+        && let Some(body) = decode(encoding, &compressed, STEP_BYTES.min(most))?
     {
         return Ok(body);
     }
-    let decoded = web::block(move || decode(encoding, &compressed, MAX_BODY_BYTES)).await;
+    let decoded = web::block(move || decode(encoding, &compressed, most)).await;
     match decoded {
-        Ok(body) => body?.ok_or(ApiError::BodyTooLarge),
+        Ok(body) => body?.ok_or(ApiError::BodyTooLarge(most)),
         Err(err) => {
             tracing::error!(error = %err, "a body was not decompressed to its end");
             Err(ApiError::Internal)
@@ -72,6 +71,8 @@ fn read_up_to(mut decoder: impl Read, limit: usize) -> io::Result<Option<Vec<u8>
 mod tests {
     use std::io::Write as _;
 
+    use tracehub_core::wire::ingest::MAX_BODY_BYTES;
+
     use super::*;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -84,26 +85,29 @@ mod tests {
     async fn both_encodings_give_the_body_whatever_its_size() {
         for size in [0, 10, STEP_BYTES, STEP_BYTES + 1, MAX_BODY_BYTES] {
             let body = vec![b'x'; size];
-            assert_eq!(inflate(Encoding::Gzip, gzip(&body)).await.unwrap(), body);
-            assert_eq!(inflate(Encoding::Zstd, zstd::encode_all(&body[..], 1).unwrap()).await.unwrap(), body);
+            assert_eq!(inflate(Encoding::Gzip, gzip(&body), MAX_BODY_BYTES).await.unwrap(), body);
+            assert_eq!(
+                inflate(Encoding::Zstd, zstd::encode_all(&body[..], 1).unwrap(), MAX_BODY_BYTES).await.unwrap(),
+                body
+            );
         }
     }
 
     #[actix_web::test]
     async fn what_grows_beyond_the_limit_is_stopped_there() {
         let bomb = vec![b'x'; 64 << 20];
-        assert!(matches!(inflate(Encoding::Gzip, gzip(&bomb)).await, Err(ApiError::BodyTooLarge)));
+        assert!(matches!(inflate(Encoding::Gzip, gzip(&bomb), MAX_BODY_BYTES).await, Err(ApiError::BodyTooLarge(_))));
         let bomb = zstd::encode_all(&bomb[..], 1).unwrap();
-        assert!(matches!(inflate(Encoding::Zstd, bomb).await, Err(ApiError::BodyTooLarge)));
+        assert!(matches!(inflate(Encoding::Zstd, bomb, MAX_BODY_BYTES).await, Err(ApiError::BodyTooLarge(_))));
     }
 
     #[actix_web::test]
     async fn broken_and_cut_off_bodies_are_named() {
         for encoding in [Encoding::Gzip, Encoding::Zstd] {
-            assert!(matches!(inflate(encoding, b"not compressed".to_vec()).await, Err(ApiError::BadRequest(_))));
+            assert!(matches!(inflate(encoding, b"not compressed".to_vec(), 99).await, Err(ApiError::BadRequest(_))));
         }
         let mut cut = gzip(&[b'x'; 1000]);
         cut.truncate(cut.len() - 4);
-        assert!(matches!(inflate(Encoding::Gzip, cut).await, Err(ApiError::BadRequest(_))));
+        assert!(matches!(inflate(Encoding::Gzip, cut, MAX_BODY_BYTES).await, Err(ApiError::BadRequest(_))));
     }
 }

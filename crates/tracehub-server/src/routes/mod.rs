@@ -8,5 +8,6 @@ pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod page;
 pub(crate) mod recent;
+pub(crate) mod session;
 pub(crate) mod stats;
 pub(crate) mod traces;

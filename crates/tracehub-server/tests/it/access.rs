@@ -7,19 +7,19 @@ use reqwest::{Client, Method};
 
 use crate::support::{Server, command, entry};
 
-const SECRET: &str = "the-ingest-secret";
-const READ_SECRET: &str = "the-read-secret";
+pub(crate) const SECRET: &str = "the-ingest-secret";
+pub(crate) const READ_SECRET: &str = "the-read-secret";
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
+pub(crate) enum Asks {
     Secret,
     ReadSecret,
     Nothing,
 }
 
 /// Every route, a request to it, and what it asks for.
-const ROUTES: &[(&str, Method, &str, Asks)] = &[
+pub(crate) const ROUTES: &[(&str, Method, &str, Asks)] = &[
     ("/", Method::GET, "/", Asks::Nothing),
     ("/assets/{hash}/{name:.*}", Method::GET, "/assets/0/page/main.js", Asks::Nothing),
     ("/ingest", Method::POST, "/ingest", Asks::Secret),
@@ -34,6 +34,8 @@ const ROUTES: &[(&str, Method, &str, Asks)] = &[
     ("/correlations", Method::GET, "/correlations", Asks::ReadSecret),
     ("/health", Method::GET, "/health", Asks::ReadSecret),
     ("/stats", Method::GET, "/stats", Asks::ReadSecret),
+    ("/login", Method::POST, "/login", Asks::Nothing),
+    ("/logout", Method::POST, "/logout", Asks::Nothing),
 ];
 
 /// The paths that the server registers, read from where it does so.
@@ -42,7 +44,7 @@ fn registered() -> Vec<&'static str> {
     services.map(|line| line.split('"').nth(1).expect("a service names its path")).collect()
 }
 
-fn guarded(args: &[&str]) -> Server {
+pub(crate) fn guarded(args: &[&str]) -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = command(&folder.path().join("tracehub.db"));
     command.env("TRACEHUB_SECRET", SECRET).args(args);
@@ -50,7 +52,7 @@ fn guarded(args: &[&str]) -> Server {
 }
 
 /// A client with an address of its own, so that failures of one do not count for another.
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     static LAST: AtomicU8 = AtomicU8::new(1);
     let address = Ipv4Addr::new(127, 0, 0, LAST.fetch_add(1, Ordering::Relaxed) + 1);
     Client::builder().local_address(IpAddr::V4(address)).build().expect("a client")

@@ -3,7 +3,7 @@
 //! `contract` replays what was recorded of the original; `refusals` goes through bad input; `live` is the stream;
 //! `process` is start, stop and exit codes; `python` runs the original's own client;
 //! `migration` starts on a file of the original's server; `crash` kills it again and again; `storage` is about room;
-//! `page` about what serves the page; `reads` about answers of any size.
+//! `page` about what serves the page; `reads` about answers of any size; `sign_in` about the cookie of the page.
 
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
@@ -17,6 +17,7 @@ mod process;
 mod python;
 mod reads;
 mod refusals;
+mod sign_in;
 mod stats;
 mod storage;
 mod support;

@@ -1,0 +1,108 @@
+//! What comes while the page is open.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tracehub_webdriver::{request, testid};
+
+use crate::page::{Page, counting};
+use crate::story::{Call, HUNG, ORDER, entries, send};
+use crate::support::Server;
+
+/// Entries a second, and for how long.
+const BURST_RATE: u32 = 1_000;
+const BURST_SECONDS: u32 = 3;
+/// The longest time without a frame during a burst. A machine that runs other things too must pass; the figure is printed.
+const LONGEST_GAP_MS: f64 = 1_000.0;
+
+#[test]
+fn a_chain_appears_and_grows_without_a_reload() {
+    let server = Server::start();
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.run("window.__same = true", &[]).unwrap();
+    send(&server.url, "order-1", &ORDER[..2]);
+    page.see_listed(&["order-1"]);
+    page.click("[data-testid=chain-row][data-id=order-1]").unwrap();
+    page.see_count("call-row", 2);
+    send(&server.url, "order-1", &[Call("stock", "app-2", "/stock/late", 300.0, None)]);
+    page.see_count("call-row", 3);
+    page.wait_for("[data-testid=call-row][data-state=unfinished]").unwrap();
+    assert_eq!(page.run("return window.__same", &[]).unwrap(), json!(true), "it was not loaded again");
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
+async fn a_paused_list_stands_still_and_goes_on() {
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    page.click(&testid("pause")).unwrap();
+    server.ingest(&entries("order-2", 5.0, &HUNG)).await;
+    // As long as it would have taken twice over.
+    thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(page.listed(), ["order-1"]);
+    page.click(&testid("pause")).unwrap();
+    page.see_listed(&["order-1", "order-2"]);
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
+async fn a_burst_does_not_freeze_the_page() {
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    let address = server.url.trim_start_matches("http://");
+    let gaps = thread::scope(|scope| {
+        scope.spawn(|| burst(address));
+        page.run_until_done(&format!("{FRAME_GAPS} frameGaps({}).then(done)", BURST_SECONDS * 1_000)).unwrap()
+    });
+    let (longest, frames) = (gaps["longest"].as_f64().unwrap(), gaps["frames"].as_u64().unwrap());
+    println!("{BURST_RATE} entries/s for {BURST_SECONDS} s: {frames} frames, the longest gap {longest:.0} ms");
+    assert!(longest < LONGEST_GAP_MS, "{longest} ms without a frame");
+    page.see(&format!("{} > 9", counting("chain-row")));
+    // The last of them arrives too.
+    let last = format!("burst-{}", BURST_RATE * BURST_SECONDS / 10 - 1);
+    page.see(&format!("!!document.querySelector('[data-testid=chain-row][data-id={last}]')"));
+    page.assert_no_complaints();
+}
+
+/// Ten entries for each of so many chains, in batches every 50 ms.
+fn burst(address: &str) {
+    let batches = BURST_SECONDS * 20;
+    let started = Instant::now();
+    for batch in 0..batches {
+        let chains = BURST_RATE / 10 / 20;
+        let calls: Vec<Call> =
+            (0..5).map(|call| Call("load", "app-1", "/burst", f64::from(call), Some(f64::from(call) + 0.5))).collect();
+        let traces: Vec<_> =
+            (0..chains).flat_map(|chain| entries(&format!("burst-{}", batch * chains + chain), 0.0, &calls)).collect();
+        let body = json!({ "traces": traces }).to_string();
+        let answer = request(address, "POST", "/ingest", Some(&body)).expect("the server answers");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let next = Duration::from_millis(50) * (batch + 1);
+        thread::sleep(next.saturating_sub(started.elapsed()));
+    }
+}
+
+/// Gives a promise of how many frames there were in a time, and the longest time between two, in milliseconds.
+pub(crate) const FRAME_GAPS: &str = "
+const frameGaps = (milliseconds, each = () => {}) => new Promise(resolve => {
+    const started = performance.now();
+    let last = started, longest = 0, frames = 0;
+    const frame = () => {
+        const now = performance.now();
+        longest = Math.max(longest, now - last);
+        last = now;
+        frames += 1;
+        each(frames);
+        if (now - started < milliseconds) requestAnimationFrame(frame);
+        else resolve({ longest, frames });
+    };
+    requestAnimationFrame(frame);
+});";

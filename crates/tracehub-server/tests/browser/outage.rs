@@ -1,0 +1,27 @@
+//! A server that goes and comes: the page says so, and goes on by itself.
+
+use tracehub_webdriver::testid;
+
+use crate::page::Page;
+use crate::story::{HUNG, ORDER, entries};
+use crate::support::Server;
+
+#[tokio::test]
+async fn the_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back() {
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    page.run("window.__same = true", &[]).unwrap();
+    let port = server.url.rsplit(':').next().unwrap().to_owned();
+    let folder = server.kill();
+    page.wait_for(&testid("banner")).unwrap();
+    assert_eq!(page.listed(), ["order-1"], "what was there stays");
+
+    let server = Server::start_in(folder, &["--port", &port]);
+    server.ingest(&entries("order-2", 1.0, &HUNG)).await;
+    page.see("!document.querySelector('[data-testid=banner]')?.checkVisibility()");
+    page.see_listed(&["order-1", "order-2"]);
+    page.see("window.__same === true");
+}
