@@ -84,19 +84,30 @@ function stretches(times, call, scale) {
 
 /** When it began and how long it took: to the right of the bar, or to the left, or in it, where there is room. */
 function Label({ call, span, scale, text }) {
-  const [start, end] = [call.start ?? call.end, call.end ?? span.end];
-  const where = scale.span(start, end);
+  const end = call.end ?? span.end;
+  const where = scale.span(call.start ?? call.end, end);
   if (where === null) {
     const isBefore = end < scale.from;
     return html`<span class="bar-label is-out ${isBefore ? 'is-left' : 'is-right'}">${isBefore ? '‹' : '›'}</span>`;
   }
-  const took =
-    call.status === 'finished' ? duration(call.duration_ms) : call.status === 'unfinished' ? (span.isOpen ? `${duration(end - start)} so far` : 'no leave') : 'no enter';
   const right = where.left + where.width;
-  const place = right < 78 ? { left: `calc(${right}% + 6px)` } : where.left > 25 ? { right: `calc(${100 - where.left}% + 6px)` } : { left: `calc(${where.left}% + 6px)` };
+  const place = besides(where.left, right);
   const isInside = right >= 78 && where.left <= 25;
   // What is shown at all times stays in its place when the other comes.
   const begin = html`<span class="bar-begin">${text}</span>`;
   const isLeft = place.right !== undefined;
-  return html`<span class="bar-label ${isInside ? 'is-inside' : ''}" style=${place}>${isLeft && begin} ${took} ${!isLeft && begin}</span>`;
+  return html`<span class="bar-label ${isInside ? 'is-inside' : ''}" style=${place}>${isLeft && begin} ${took(call, span)} ${!isLeft && begin}</span>`;
+}
+
+function took(call, span) {
+  if (call.status === 'finished') return duration(call.duration_ms);
+  if (call.status === 'orphan') return 'no enter';
+  return span.isOpen ? `${duration(span.end - call.start)} so far` : 'no leave';
+}
+
+/** Where there is room beside a bar, and if there is none, in it. */
+function besides(left, right) {
+  if (right < 78) return { left: `calc(${right}% + 6px)` };
+  if (left > 25) return { right: `calc(${100 - left}% + 6px)` };
+  return { left: `calc(${left}% + 6px)` };
 }

@@ -54,10 +54,11 @@ function Comparison({ id, other, skew }) {
 }
 
 function Side({ chain, label, isLink }) {
+  const id = chain.correlation_id;
   return html`
     <span class="compare-side">
       <span class="quiet">${label}</span>
-      ${isLink ? html`<a class="chain-id" href=${href({ chain: chain.correlation_id })} onClick=${follow}>${name(chain.correlation_id)}</a>` : html`<span class="chain-id">${name(chain.correlation_id)}</span>`}
+      ${isLink ? html`<a class="chain-id" href=${href({ chain: id })} onClick=${follow}>${name(id)}</a>` : html`<span class="chain-id">${name(id)}</span>`}
       <b>${duration(chain.duration_ms)}</b>
       ${!chain.complete && html`<span class="status is-incomplete"><i></i>incomplete</span>`}
     </span>
@@ -81,7 +82,7 @@ function Row({ call, most }) {
       <span class="number">${time(call.b)}</span>
       <span class="number ${isSlower ? 'is-slower' : ''}">${call.slower_ms === null ? '' : delta(call.slower_ms)}</span>
       <span class="compare-bar">
-        ${share > 0.2 && html`<i class=${isSlower ? 'is-slower' : 'is-faster'} style=${isSlower ? { left: '50%', width: `${share}%` } : { right: '50%', width: `${share}%` }}></i>`}
+        ${share > 0.2 && html`<i class=${isSlower ? 'is-slower' : 'is-faster'} style=${{ [isSlower ? 'left' : 'right']: '50%', width: `${share}%` }}></i>`}
       </span>
     </div>
   `;
