@@ -99,7 +99,7 @@ impl Studio<'_> {
     /// The slowest call's details.
     fn details(&self, order: u32) -> Result<()> {
         self.chain(order)?;
-        self.browser.click("[data-testid=call-row]:nth-of-type(5)")?;
+        self.browser.run("document.querySelectorAll('[data-testid=call-row]')[4].click()", &[])?;
         Ok(self.browser.wait_for(&testid("detail"))?)
     }
 
@@ -111,7 +111,10 @@ impl Studio<'_> {
     fn comparison(&self, one: u32, other: u32) -> Result<()> {
         self.chain(one)?;
         self.browser.click(&testid("compare"))?;
-        self.see(&format!("document.body.innerText.includes({})", json!(story::id(other))))
+        let option = format!("[data-testid=compare-option][data-id=\"{}\"]", story::id(other));
+        self.see(&format!("document.querySelector({}) !== null", json!(option)))?;
+        self.browser.click(&option)?;
+        Ok(self.browser.wait_for(&testid("comparison"))?)
     }
 
     fn see(&self, condition: &str) -> Result<()> {

@@ -132,6 +132,14 @@ async fn two_chains_are_compared() {
     let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.click(&testid("compare")).unwrap();
-    page.see("document.body.innerText.includes('order-1')");
+    page.see("document.querySelector('[data-testid=compare-option][data-id=order-2]') !== null");
+    page.click("[data-testid=compare-option][data-id=order-2]").unwrap();
+    page.wait_for(&testid("comparison")).unwrap();
+    // Its address brings it back, and what never came back in the second is said.
+    page.reload().unwrap();
+    page.wait_for(&testid("comparison")).unwrap();
+    page.see("document.querySelectorAll('[data-testid=compare-row]').length > 1");
+    let text = page.text(&testid("comparison")).unwrap();
+    assert!(text.contains("order-2") && (text.contains("no leave") || text.contains("unfinished")), "{text}");
     page.assert_no_complaints();
 }
