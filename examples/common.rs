@@ -1,4 +1,4 @@
-//! What both example services share: the correlation id of a request, and the service's start and end.
+//! What the example services share: the correlation id of a request, and the service's start and end.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -15,7 +15,7 @@ use tracehub_client::correlation::{self, CORRELATION_HEADER};
 /// How long the last checkpoints may take to reach the server when a service ends.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What the manager asks the worker to do.
+/// What the manager asks the others to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     /// The order it belongs to, counted from one.

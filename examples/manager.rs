@@ -20,8 +20,8 @@ use tracehub_client::{CheckpointLogger, TraceHubClient};
 
 use crate::common::{CorrelationId, Job};
 
-/// How long the manager waits for the worker before it gives up.
-const WORKER_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long the manager waits for another service before it gives up.
+const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Example service: takes orders at `POST /orders`. `TRACEHUB_URL` says where its checkpoints go; without it, nowhere.
 #[derive(Debug, Parser)]
@@ -34,6 +34,10 @@ struct Arguments {
     /// Where example-worker listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8082")]
     worker_url: String,
+
+    /// Where example-cashier listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8083")]
+    cashier_url: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,6 +52,7 @@ struct Manager {
     logger: CheckpointLogger,
     http: reqwest::Client,
     worker_url: String,
+    cashier_url: String,
     orders: AtomicU64,
 }
 
@@ -75,17 +80,18 @@ impl Manager {
     async fn carry_out(&self, id: &str, order: Order) -> Result<u64, Failure> {
         let number = self.orders.fetch_add(1, Ordering::Relaxed) + 1;
         let job = Job { order: number, item: order.item, quantity: order.quantity };
-        self.ask_worker(id, "/reserve", &job).await?;
-        self.ask_worker(id, "/invoice", &job).await?;
+        self.ask(id, &self.worker_url, "/reserve", &job).await?;
+        self.ask(id, &self.cashier_url, "/charge", &job).await?;
+        self.ask(id, &self.worker_url, "/invoice", &job).await?;
         Ok(number)
     }
 
-    /// Asks the worker, with checkpoints around it: the difference between these and the worker's own is the network.
-    async fn ask_worker(&self, id: &str, path: &str, job: &Job) -> Result<(), Failure> {
-        let url = format!("{}{path}", self.worker_url);
+    /// Asks another service, with checkpoints around it: the difference between these and that one's own is the network.
+    async fn ask(&self, id: &str, service: &str, path: &str, job: &Job) -> Result<(), Failure> {
+        let url = format!("{service}{path}");
         // Left by `leave` below. If this function is cancelled or panics, its drop leaves: no call stays open by mistake.
-        let scope = self.logger.scope(id, "CALL", &format!("worker {path}"));
-        // The worker's checkpoints join the chain by this header.
+        let scope = self.logger.scope(id, "CALL", path);
+        // The other's checkpoints join the chain by this header.
         let answer = self.http.post(url).header(CORRELATION_HEADER, id).json(job).send().await;
         let (outcome, data): (_, Value) = match answer.and_then(reqwest::Response::error_for_status) {
             Ok(answer) => (Ok(()), json!({ "status": answer.status().as_u16() })),
@@ -93,7 +99,7 @@ impl Manager {
                 (Err(Failure { status: StatusCode::GATEWAY_TIMEOUT, reason: "timeout" }), json!({ "error": "timeout" }))
             }
             Err(err) => (
-                Err(Failure { status: StatusCode::BAD_GATEWAY, reason: "the worker failed" }),
+                Err(Failure { status: StatusCode::BAD_GATEWAY, reason: "a service failed" }),
                 json!({ "error": err.to_string() }),
             ),
         };
@@ -108,8 +114,9 @@ async fn main() -> anyhow::Result<()> {
     let client = TraceHubClient::from_env()?;
     let manager = web::Data::new(Manager {
         logger: CheckpointLogger::new(client.clone(), "MA"),
-        http: reqwest::Client::builder().timeout(WORKER_TIMEOUT).build()?,
+        http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
         worker_url: arguments.worker_url.trim_end_matches('/').to_owned(),
+        cashier_url: arguments.cashier_url.trim_end_matches('/').to_owned(),
         orders: AtomicU64::new(0),
     });
     let listener = common::listen("example-manager", arguments.port)?;

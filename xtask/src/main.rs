@@ -68,12 +68,12 @@ enum Command {
         rounds: u32,
     },
 
-    /// Show TraceHub at work: a server, two services that call each other, twenty orders, and what the CLI says of them
+    /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
-    /// Each seventh order has a call that never ends, as real services have; the last output shows where. Everything
-    /// runs on free loopback ports with a temporary database, and ends with the command.
+    /// Eight customers place orders; some hang, some are slow, and one host's clock is wrong. Everything runs on free
+    /// loopback ports with a temporary database, and ends with the command.
     Demo {
-        /// Keep everything running after the twenty orders, until Ctrl-C, to look around
+        /// Keep the shop open after the guided minute, until Ctrl-C, to look around in the page and with the CLI
         #[arg(long)]
         keep: bool,
     },
