@@ -26,6 +26,7 @@ struct Exchange {
 
 /// Where this server differs: the row, its own status, and why.
 const DIFFERENT: &[(&str, u16, &str)] = &[
+    ("root", 200, "the page is there"),
     ("health-head", 200, "HEAD is answered"),
     ("docs-ui", 404, "no page is loaded from other hosts"),
     ("ingest-dup-same-key-other-fields", 200, "another source is another entry"),
