@@ -10,6 +10,7 @@ mod app;
 pub mod args;
 mod chain_body;
 mod clock;
+mod condition;
 pub mod config;
 mod error;
 mod extract;

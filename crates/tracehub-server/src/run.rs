@@ -13,6 +13,7 @@ use tracehub_core::store::{StoreError, StoreReader as _};
 
 use crate::access::Access;
 use crate::app;
+use crate::condition::Condition;
 use crate::config::{self, Config};
 use crate::ingest::Ingest;
 use crate::live::admission::Admission;
@@ -70,13 +71,16 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     };
     let hub = Arc::new(Hub::new(reader.newest_entry_id().map_err(RunError::Read)?));
     let (ingest, commands) = Ingest::new();
-    let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), &config).map_err(RunError::Writer)?;
+    let condition = Arc::new(Condition::default());
+    let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
+        .map_err(RunError::Writer)?;
     let state = State {
         access: Arc::new(Access::new(&config.access)),
         config: Arc::new(config),
         ingest: ingest.clone(),
         reader: Reader::new(Arc::new(reader)),
         hub: Arc::clone(&hub),
+        condition,
         streams: Admission::default(),
         started: Instant::now(),
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::access::Access;
+use crate::condition::Condition;
 use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::live::admission::Admission;
@@ -17,6 +18,7 @@ pub(crate) struct State {
     pub(crate) ingest: Ingest,
     pub(crate) reader: Reader,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) condition: Arc<Condition>,
     pub(crate) streams: Admission,
     pub(crate) access: Arc<Access>,
     pub(crate) started: Instant,

@@ -6,12 +6,14 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
 use crate::clock::Clock;
+use crate::condition::{Condition, Trouble};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
@@ -21,17 +23,22 @@ use crate::upkeep::Upkeep;
 
 /// The most rows in a group. Beyond 5,000 a transaction gains nothing and the first waiter waits longer.
 const MAX_GROUP_ROWS: usize = 5_000;
+/// How often a writer in trouble looks whether it is over although nobody asks: whoever waits for the server to be ready
+/// sends nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Starts the writer's thread. It ends after [`Command::Stop`], or when no sender is left.
 pub(crate) fn spawn(
     store: Box<dyn StoreWriter>,
     commands: Receiver<Command>,
     hub: Arc<Hub>,
+    condition: Arc<Condition>,
     config: &Config,
 ) -> io::Result<JoinHandle<()>> {
     let upkeep = Upkeep::new(config);
     std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        Writer { store, commands, hub, upkeep, clock: Clock::start() }.run();
+        Writer { store, commands, hub, condition, upkeep, clock: Clock::start() }.run();
     })
 }
 
@@ -51,6 +58,7 @@ struct Writer {
     store: Box<dyn StoreWriter>,
     commands: Receiver<Command>,
     hub: Arc<Hub>,
+    condition: Arc<Condition>,
     upkeep: Upkeep,
     clock: Clock,
 }
@@ -70,6 +78,15 @@ impl Writer {
             // With upkeep under way the writer does not sleep: it goes on while nobody waits.
             let first = if self.upkeep.is_under_way() {
                 self.commands.try_recv().ok()
+            } else if self.condition.trouble().is_some() {
+                match self.commands.recv_timeout(LOOK_AGAIN) {
+                    Ok(command) => Some(command),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.look_again();
+                        None
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
             } else {
                 match self.commands.recv() {
                     Ok(command) => Some(command),
@@ -123,12 +140,14 @@ impl Writer {
             return;
         }
         if !self.upkeep.has_room(&*self.store) {
+            self.condition.is_in(Trouble::StorageFull);
             refuse(replies, || ApiError::StorageFull);
             return;
         }
         let now = self.clock.now();
         match self.store.ingest(&batches, now) {
             Ok(receipts) => {
+                self.condition.is_well();
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
                     // A client that has gone away cannot be told; its entries are stored all the same.
                     let _ = reply.send(Ok(answer(receipt)));
@@ -136,8 +155,14 @@ impl Writer {
                 self.hub.publish(&Committed { batches, receipts });
             }
             // What is not a batch's own fault would meet each of them alone as well.
-            Err(err @ (StoreError::Full(_) | StoreError::Busy(_))) => refuse(replies, || ApiError::from(&err)),
-            Err(err) if batches.len() == 1 => refuse(replies, || ApiError::from(&err)),
+            Err(err @ (StoreError::Full(_) | StoreError::Busy(_))) => {
+                self.condition.is_in(trouble(&err));
+                refuse(replies, || ApiError::from(&err));
+            }
+            Err(err) if batches.len() == 1 => {
+                self.condition.is_in(trouble(&err));
+                refuse(replies, || ApiError::from(&err));
+            }
             Err(err) => {
                 tracing::warn!(error = %err, batches = batches.len(), "a group failed; its batches are tried alone");
                 for (batch, reply) in batches.into_iter().zip(replies) {
@@ -153,13 +178,31 @@ impl Writer {
         let batches = vec![batch];
         match self.store.ingest(&batches, now) {
             Ok(receipts) => {
+                self.condition.is_well();
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
                 self.hub.publish(&Committed { batches, receipts });
             }
             Err(err) => {
+                self.condition.is_in(trouble(&err));
                 let _ = reply.send(Err(ApiError::from(&err)));
             }
         }
+    }
+
+    /// Whether the trouble is over. A full disk shows that by itself; what else is wrong shows with the next entries, so
+    /// the server must look ready to those that bring them.
+    fn look_again(&mut self) {
+        if self.upkeep.has_room(&*self.store) {
+            self.condition.is_well();
+        }
+    }
+}
+
+fn trouble(err: &StoreError) -> Trouble {
+    match err {
+        StoreError::Full(_) => Trouble::StorageFull,
+        StoreError::Busy(_) => Trouble::StorageBusy,
+        _ => Trouble::StorageFailing,
     }
 }
 
@@ -233,7 +276,8 @@ mod tests {
         // Let them all wait before the writer starts.
         tokio::task::yield_now().await;
         let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
-        let writer = spawn(Box::new(Picky { groups: Vec::new() }), commands, Arc::default(), &config).unwrap();
+        let writer =
+            spawn(Box::new(Picky { groups: Vec::new() }), commands, Arc::default(), Arc::default(), &config).unwrap();
         let mut answers = Vec::new();
         for request in requests {
             answers.push(request.await.unwrap());

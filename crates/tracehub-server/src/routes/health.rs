@@ -7,7 +7,7 @@ use crate::state::State;
 
 pub(crate) async fn health(state: web::Data<State>) -> web::Json<HealthAnswer> {
     web::Json(HealthAnswer {
-        status: "healthy".to_owned(),
+        status: if state.condition.trouble().is_some() { "degraded" } else { "healthy" }.to_owned(),
         service: "tracehub".to_owned(),
         db: state.config.database.display().to_string(),
         retention_hours: state.config.retention_hours(),
