@@ -42,6 +42,7 @@ impl Fixture {
             ingest: Ingest::new().0,
             reader: Reader::new(Arc::new(reader)),
             hub: Arc::new(Hub::default()),
+            condition: Arc::default(),
             streams: Admission::default(),
             started: std::time::Instant::now(),
         };
