@@ -1,5 +1,6 @@
 //! The command line and the environment as typed. What it means is `config.rs`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -11,7 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tracehub-server", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 bad flag or variable, 65 the file is not TraceHub's or \
+    after_help = "Exit codes: 0 stopped as asked, 1 failed or not healthy, 2 bad flag or variable, 65 the file is not TraceHub's or \
     damaged, \
     73 the file cannot be used, 74 the address cannot be used, 75 the file is in use, 78 the settings are not safe.\n\n\
     Example: tracehub-server --db /var/lib/tracehub/tracehub.db --retention-hours 72"
@@ -56,6 +57,16 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", env = "TRACEHUB_LOG", default_value = "info,actix_server=warn")]
     pub log: String,
 
+    /// How the log looks, one line an event: for people, or JSON for programs
+    #[arg(long, global = true, value_name = "FORMAT", env = "TRACEHUB_LOG_FORMAT", default_value = "pretty")]
+    pub log_format: LogFormat,
+
+    /// Seconds that requests are still answered after the order to stop, while /readyz says no already: time for a load
+    /// balancer to look elsewhere
+    #[arg(long, value_name = "SECONDS", env = "TRACEHUB_DRAIN_SECONDS", default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub drain_seconds: u64,
+
     /// Secret for sending and deleting, and for reading unless that has its own; two, separated by a comma, while one
     /// takes the other's place. Others can see flags: rather use the variable or --secret-file
     #[arg(long, value_name = "SECRET", env = "TRACEHUB_SECRET", hide_env_values = true)]
@@ -84,6 +95,19 @@ pub struct Args {
     /// Listen beyond this machine although anyone who reaches the port can then read, write and delete
     #[arg(long)]
     pub insecure_no_auth: bool,
+
+    // What systemd says to a service of `Type=notify`. Nobody types these, so the help does not show them.
+    /// Socket of the supervisor
+    #[arg(long, hide = true, value_name = "SOCKET", env = "NOTIFY_SOCKET")]
+    pub notify_socket: Option<OsString>,
+
+    /// Microseconds within which the supervisor wants a sign of life
+    #[arg(long, hide = true, value_name = "MICROSECONDS", env = "WATCHDOG_USEC")]
+    pub watchdog_usec: Option<u64>,
+
+    /// Process that the supervisor wants it from
+    #[arg(long, hide = true, value_name = "PROCESS", env = "WATCHDOG_PID")]
+    pub watchdog_pid: Option<u32>,
 }
 
 /// What else the program can do.
@@ -97,6 +121,24 @@ pub enum Command {
         #[arg(value_name = "FILE")]
         destination: PathBuf,
     },
+
+    /// Ask the server of this machine whether it is ready; exit code 0 if so, 1 if not
+    ///
+    /// For the health check of a container, without curl. Asks the port of --port (`TRACEHUB_PORT`) unless --url is given.
+    Healthcheck {
+        /// What to ask; plain HTTP
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+}
+
+/// `--log-format` as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people; coloured on a terminal
+    Pretty,
+    /// A JSON object a line
+    Json,
 }
 
 /// `--durability` as typed.

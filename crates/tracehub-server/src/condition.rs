@@ -15,7 +15,17 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    const ALL: [Self; 3] = [Self::StorageFull, Self::StorageBusy, Self::StorageFailing];
+    /// Every one.
+    pub(crate) const ALL: [Self; 3] = [Self::StorageFull, Self::StorageBusy, Self::StorageFailing];
+
+    /// Its name for programs: the code by which entries are refused.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::StorageFull => "storage_full",
+            Self::StorageBusy => "storage_busy",
+            Self::StorageFailing => "storage_unavailable",
+        }
+    }
 }
 
 /// How the last attempt to store something went. Everything is well until the writer says otherwise.

@@ -1,13 +1,16 @@
 //! The settings as meant: checked, with units, ready to run with.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracehub_core::store::sqlite::Durability;
 
 use crate::access::{Hosts, Secrets, SecretsError};
 use crate::args::{Args, DurabilityArg};
+use crate::notify::Supervisor;
 
 /// What [`run`](crate::run()) needs to know.
 #[derive(Debug, Clone)]
@@ -22,8 +25,12 @@ pub struct Config {
     pub max_db_bytes: Option<u64>,
     /// Bytes that stay free on the database's disk; with less, ingest is refused.
     pub min_free_bytes: u64,
+    /// How long requests are still answered after the order to stop.
+    pub drain: Duration,
     /// Who is let in.
     pub access: AccessConfig,
+    /// Who is told how the server is.
+    pub supervisor: Arc<Supervisor>,
 }
 
 /// Who is let in, and by which name.
@@ -85,6 +92,14 @@ pub enum ConfigError {
     /// An origin is not one.
     #[error("--cors-origin (TRACEHUB_CORS_ORIGIN) {0:?} is not an origin such as https://tools.example")]
     Origin(String),
+    /// The supervisor's socket is not one.
+    #[error("NOTIFY_SOCKET {socket:?} cannot be used: {source}")]
+    Supervisor {
+        /// As given.
+        socket: OsString,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// Checks the arguments: the address to listen on, and the rest.
@@ -106,9 +121,22 @@ pub fn resolve(args: &Args) -> Result<(SocketAddr, Config), ConfigError> {
         retention: Duration::from_secs(args.retention_hours * 3600),
         max_db_bytes: args.max_db_bytes,
         min_free_bytes: args.min_free_bytes,
+        drain: Duration::from_secs(args.drain_seconds),
         access,
+        supervisor: Arc::new(supervisor(args)?),
     };
     Ok((address, config))
+}
+
+/// Who started us and wants to be told. A watchdog of another process is not ours to answer.
+fn supervisor(args: &Args) -> Result<Supervisor, ConfigError> {
+    let Some(socket) = args.notify_socket.as_deref().filter(|socket| !socket.is_empty()) else {
+        return Ok(Supervisor::default());
+    };
+    let is_ours = args.watchdog_pid.is_none_or(|process| process == std::process::id());
+    let patience = args.watchdog_usec.filter(|patience| is_ours && *patience > 0).map(Duration::from_micros);
+    Supervisor::at(socket, patience)
+        .map_err(|source| ConfigError::Supervisor { socket: socket.to_owned(), source })
 }
 
 fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, ConfigError> {
@@ -159,7 +187,7 @@ fn is_origin(text: &str) -> bool {
     })
 }
 
-fn resolve_address(host: &str, port: u16) -> Result<SocketAddr, ConfigError> {
+pub(crate) fn resolve_address(host: &str, port: u16) -> Result<SocketAddr, ConfigError> {
     let failed = |reason: String| ConfigError::Host { host: host.to_owned(), reason };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let mut addresses = (host, port).to_socket_addrs().map_err(|err| failed(err.to_string()))?;

@@ -6,6 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use tracehub_core::store::StoreError;
 use tracehub_core::wire::error::{Detail, ErrorBody, ErrorCode, FieldError};
+use tracehub_core::wire::health::ReadyChecks;
 use tracehub_core::wire::ingest::{IngestError, MAX_BATCH_ENTRIES};
 
 /// When to try again after what passes by itself, in seconds. A full queue drains in well under one.
@@ -29,6 +30,7 @@ pub(crate) enum ApiError {
     UnsupportedEncoding(String),
     Overloaded,
     ShuttingDown,
+    NotReady(ReadyChecks),
     Storage,
     StorageFull,
     StorageBusy,
@@ -57,6 +59,7 @@ impl ApiError {
             Self::UnsupportedEncoding(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedEncoding),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded),
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ShuttingDown),
+            Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady),
             Self::Storage => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageUnavailable),
             Self::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFull),
             Self::StorageBusy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageBusy),
@@ -72,6 +75,11 @@ impl ApiError {
         }
     }
 
+    /// The refusal's code, for those who count.
+    pub(crate) fn error_code(&self) -> ErrorCode {
+        self.code().1
+    }
+
     /// The original's `detail`, where it has one.
     fn detail(&self) -> Option<Detail> {
         match self {
@@ -85,9 +93,11 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Overloaded | Self::StorageBusy | Self::QueryTimeout | Self::TooManyStreams => {
-                Some(OVERLOADED_RETRY_SECONDS)
-            }
+            Self::Overloaded
+            | Self::NotReady(_)
+            | Self::StorageBusy
+            | Self::QueryTimeout
+            | Self::TooManyStreams => Some(OVERLOADED_RETRY_SECONDS),
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
             Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
             Self::TooManyAttempts(seconds) => Some(*seconds),
@@ -110,6 +120,10 @@ impl fmt::Display for ApiError {
             Self::UnsupportedEncoding(encoding) => write!(formatter, "unknown Content-Encoding {encoding:?}"),
             Self::Overloaded => formatter.write_str("as much is waiting as may wait; try again shortly"),
             Self::ShuttingDown => formatter.write_str("the server is stopping; try again shortly"),
+            Self::NotReady(checks) => match checks.trouble() {
+                Some((name, check)) => write!(formatter, "the server is not ready: {name} is {check}"),
+                None => formatter.write_str("the server was not ready"),
+            },
             Self::Storage => formatter.write_str("the store is not available; the server's log says why"),
             Self::StorageFull => formatter.write_str("the disk is too full for more entries; those stored can be read"),
             Self::StorageBusy => formatter.write_str("another program holds the database; try again shortly"),
@@ -150,7 +164,8 @@ impl ResponseError for ApiError {
         if let Some(seconds) = retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        response.json(ErrorBody { error, message: self.to_string(), detail: self.detail(), retry_after })
+        let checks = if let Self::NotReady(checks) = self { Some(*checks) } else { None };
+        response.json(ErrorBody { error, message: self.to_string(), detail: self.detail(), retry_after, checks })
     }
 }
 

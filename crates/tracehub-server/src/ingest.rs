@@ -9,13 +9,14 @@ use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 use tracehub_core::wire::stats::{IngestStats, QueueStats};
 
 use crate::error::ApiError;
+use crate::metrics::kinds::ByCode;
 
 /// The most commands that may wait.
-const MAX_WAITING_COMMANDS: usize = 16_384;
+pub(crate) const MAX_WAITING_COMMANDS: usize = 16_384;
 /// The most entries that may wait: under a second's work.
-const MAX_WAITING_ROWS: usize = 200_000;
+pub(crate) const MAX_WAITING_ROWS: usize = 200_000;
 /// The most bytes that waiting batches may hold.
-const MAX_WAITING_BYTES: usize = 64 << 20;
+pub(crate) const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// The answer's way back to the request.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, ApiError>>;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Ingest(Waiting),
     /// Delete what is older than the retention and say how many entries that were.
     Cleanup(Option<Reply<u64>>),
+    /// Say that you are there, and look whether there is room.
+    Look(Reply<()>),
     /// Finish what came before and end.
     Stop,
 }
@@ -81,8 +84,9 @@ impl Ingest {
                 self.counters.inserted.fetch_add(answer.inserted, Ordering::Relaxed);
                 self.counters.duplicates.fetch_add(answer.duplicates, Ordering::Relaxed);
             }
-            Err(_) => {
+            Err(err) => {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                self.counters.refused_by_code.add(err.error_code());
             }
         }
         outcome
@@ -97,6 +101,11 @@ impl Ingest {
         }
     }
 
+    /// How many requests were refused, by the code of the refusal.
+    pub(crate) fn refused(&self) -> &ByCode {
+        &self.counters.refused_by_code
+    }
+
     /// What waits for the writer.
     pub(crate) fn waiting(&self) -> QueueStats {
         QueueStats {
@@ -108,6 +117,24 @@ impl Ingest {
     /// Deletes what is older than the retention; gives the number of entries.
     pub(crate) async fn clean_up(&self) -> Result<u64, ApiError> {
         self.ask(|reply| Command::Cleanup(Some(reply))).await
+    }
+
+    /// Commands that wait for the writer.
+    pub(crate) fn waiting_commands(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Whether so much waits that requests are about to be refused.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        let nearly = |waiting: usize, most: usize| waiting >= most / 10 * 9;
+        nearly(self.waiting.rows.load(Ordering::Relaxed), MAX_WAITING_ROWS)
+            || nearly(self.waiting.bytes.load(Ordering::Relaxed), MAX_WAITING_BYTES)
+            || nearly(self.commands.len(), MAX_WAITING_COMMANDS)
+    }
+
+    /// Asks the writer for a sign of life.
+    pub(crate) async fn look(&self) -> Result<(), ApiError> {
+        self.ask(Command::Look).await
     }
 
     /// Asks for a clean-up that nobody waits for.
@@ -138,6 +165,7 @@ struct Counters {
     inserted: AtomicU64,
     duplicates: AtomicU64,
     refused: AtomicU64,
+    refused_by_code: ByCode,
 }
 
 /// What waits, in all.

@@ -18,7 +18,9 @@ use crate::config::{self, Config};
 use crate::ingest::Ingest;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
+use crate::metrics::commits::Commits;
 use crate::open;
+use crate::pulse::Pulse;
 use crate::reader::Reader;
 use crate::retention;
 use crate::state::State;
@@ -57,23 +59,33 @@ pub enum RunError {
 
 /// Serves on `listener` until `shutdown` completes, then finishes what was accepted and returns.
 ///
-/// The order of the end: the live streams are told and close, HTTP answers what is open and stops, the writer commits
-/// what waits, the store closes.
+/// The order of the end: `/readyz` says no, and for as long as that is set requests are still answered; the live streams
+/// are told and close, HTTP answers what is open and stops, the writer commits what waits, the store closes.
 ///
 /// # Errors
 /// [`RunError`]; nothing that was acknowledged is lost.
 pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     let options = OpenOptions { durability: config.durability, ..OpenOptions::new(&config.database) };
     let mut shutdown = pin!(shutdown);
-    let Some((store, reader)) = open::open(options, &mut shutdown).await? else {
+    let supervisor = Arc::clone(&config.supervisor);
+    let Some((store, reader)) = open::open(options, Arc::clone(&supervisor), &mut shutdown).await? else {
         tracing::info!("stopped before the database was open");
         return Ok(());
     };
     let hub = Arc::new(Hub::new(reader.newest_entry_id().map_err(RunError::Read)?));
     let (ingest, commands) = Ingest::new();
     let condition = Arc::new(Condition::default());
-    let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
-        .map_err(RunError::Writer)?;
+    let commits = Arc::new(Commits::default());
+    let writer = writer::spawn(
+        Box::new(store),
+        commands,
+        Arc::clone(&hub),
+        Arc::clone(&condition),
+        Arc::clone(&commits),
+        &config,
+    )
+    .map_err(RunError::Writer)?;
+    let drain = config.drain;
     let state = State {
         access: Arc::new(Access::new(&config.access)),
         config: Arc::new(config),
@@ -81,11 +93,16 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         reader: Reader::new(Arc::new(reader)),
         hub: Arc::clone(&hub),
         condition,
+        pulse: Arc::new(Pulse::default()),
+        commits,
+        requests: Arc::default(),
+        slow: Arc::default(),
         streams: Admission::default(),
         started: Instant::now(),
     };
 
-    announce(&listener, &state.config);
+    let (pulse, reader) = (Arc::clone(&state.pulse), state.reader.clone());
+    let status = announce(&listener, &state.config);
     let server = HttpServer::new(move || app::app(state.clone()))
         .workers(http_workers())
         .keep_alive(KEEP_ALIVE)
@@ -96,10 +113,22 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         .map_err(RunError::Serve)?
         .run();
     let handle = server.handle();
+    let read = async || reader.query(|store| store.newest_entry_id()).await.map(drop);
     let stop = async {
+        supervisor.ready(&status);
         tokio::select! {
             () = &mut shutdown => {}
             () = retention::ask_regularly(ingest.clone()) => {}
+            () = pulse.watch(&ingest, &read, &supervisor) => {}
+        }
+        pulse.stop();
+        supervisor.stopping();
+        if !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "about to stop: /readyz says no, everything else goes on");
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                () = pulse.watch(&ingest, &read, &supervisor) => {}
+            }
         }
         tracing::info!("stopping: finishing what was accepted");
         hub.close();
@@ -137,8 +166,8 @@ fn bound(connection: &dyn Any) {
     }
 }
 
-/// Says once where the server is, what it keeps and who can reach it.
-fn announce(listener: &TcpListener, config: &Config) {
+/// Says once where the server is, what it keeps and who can reach it; gives the first of that.
+fn announce(listener: &TcpListener, config: &Config) -> String {
     let address = listener.local_addr();
     let reach = match &address {
         Ok(address) if address.ip().is_loopback() => "this machine only",
@@ -157,4 +186,5 @@ fn announce(listener: &TcpListener, config: &Config) {
     if config::is_temporary(&config.database) {
         tracing::warn!(database = %config.database.display(), "files there do not last; --db names a better place");
     }
+    format!("listening on http://{address}")
 }

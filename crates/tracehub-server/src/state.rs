@@ -9,6 +9,10 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
+use crate::metrics::commits::Commits;
+use crate::metrics::requests::Requests;
+use crate::observe::SlowRequests;
+use crate::pulse::Pulse;
 use crate::reader::Reader;
 
 /// The handles of one server.
@@ -19,6 +23,10 @@ pub(crate) struct State {
     pub(crate) reader: Reader,
     pub(crate) hub: Arc<Hub>,
     pub(crate) condition: Arc<Condition>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) commits: Arc<Commits>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) slow: Arc<SlowRequests>,
     pub(crate) streams: Admission,
     pub(crate) access: Arc<Access>,
     pub(crate) started: Instant,

@@ -6,9 +6,9 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
@@ -19,12 +19,13 @@ use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
 use crate::live::frame::Committed;
 use crate::live::hub::Hub;
+use crate::metrics::commits::Commits;
 use crate::upkeep::Upkeep;
 
 /// The most rows in a group. Beyond 5,000 a transaction gains nothing and the first waiter waits longer.
 const MAX_GROUP_ROWS: usize = 5_000;
-/// How often a writer in trouble looks whether it is over although nobody asks: whoever waits for the server to be ready
-/// sends nothing.
+/// How long a trouble that only the next entries can show to be over counts as one: whoever waits for the server to be
+/// ready sends nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Starts the writer's thread. It ends after [`Command::Stop`], or when no sender is left.
@@ -33,12 +34,13 @@ pub(crate) fn spawn(
     commands: Receiver<Command>,
     hub: Arc<Hub>,
     condition: Arc<Condition>,
+    commits: Arc<Commits>,
     config: &Config,
 ) -> io::Result<JoinHandle<()>> {
-    let upkeep = Upkeep::new(config);
+    let upkeep = Upkeep::new(config, Arc::clone(&commits));
     std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        Writer { store, commands, hub, condition, upkeep, clock: Clock::start() }.run();
+        Writer { store, commands, hub, condition, commits, failed_at: None, upkeep, clock: Clock::start() }.run();
     })
 }
 
@@ -59,6 +61,9 @@ struct Writer {
     commands: Receiver<Command>,
     hub: Arc<Hub>,
     condition: Arc<Condition>,
+    commits: Arc<Commits>,
+    /// When the store last refused a group.
+    failed_at: Option<Instant>,
     upkeep: Upkeep,
     clock: Clock,
 }
@@ -78,15 +83,6 @@ impl Writer {
             // With upkeep under way the writer does not sleep: it goes on while nobody waits.
             let first = if self.upkeep.is_under_way() {
                 self.commands.try_recv().ok()
-            } else if self.condition.trouble().is_some() {
-                match self.commands.recv_timeout(LOOK_AGAIN) {
-                    Ok(command) => Some(command),
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.look_again();
-                        None
-                    }
-                    Err(RecvTimeoutError::Disconnected) => return,
-                }
             } else {
                 match self.commands.recv() {
                     Ok(command) => Some(command),
@@ -127,6 +123,10 @@ impl Writer {
                     group.rooms.push(room);
                 }
                 Command::Cleanup(reply) => self.upkeep.clean_up(reply),
+                Command::Look(reply) => {
+                    self.look();
+                    let _ = reply.send(Ok(()));
+                }
                 Command::Stop => return (group, true),
             }
             next = if group.rows < MAX_GROUP_ROWS { self.commands.try_recv().ok() } else { None };
@@ -145,7 +145,7 @@ impl Writer {
             return;
         }
         let now = self.clock.now();
-        match self.store.ingest(&batches, now) {
+        match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.condition.is_well();
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
@@ -176,7 +176,7 @@ impl Writer {
     /// One batch that must not suffer for the others of its group.
     fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, now: i64) {
         let batches = vec![batch];
-        match self.store.ingest(&batches, now) {
+        match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.condition.is_well();
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
@@ -189,10 +189,30 @@ impl Writer {
         }
     }
 
-    /// Whether the trouble is over. A full disk shows that by itself; what else is wrong shows with the next entries, so
-    /// the server must look ready to those that bring them.
-    fn look_again(&mut self) {
-        if self.upkeep.has_room(&*self.store) {
+    /// One transaction, counted and timed.
+    fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
+        let started = Instant::now();
+        let outcome = self.store.ingest(batches, now);
+        match &outcome {
+            Ok(_) => {
+                let entries = batches.iter().map(IngestBatch::len).sum();
+                self.commits.count(batches.len(), entries, started.elapsed());
+            }
+            Err(_) => {
+                self.commits.failed.add(1);
+                self.failed_at = Some(Instant::now());
+            }
+        }
+        outcome
+    }
+
+    /// Whether there is trouble, or it is over; asked once a second ([`pulse`](crate::pulse)). A full disk shows that by
+    /// itself, also before entries are refused for it. What else is wrong shows with the next entries, so the server must
+    /// look ready again to those that bring them.
+    fn look(&mut self) {
+        if !self.upkeep.has_room(&*self.store) {
+            self.condition.is_in(Trouble::StorageFull);
+        } else if self.failed_at.is_none_or(|failed_at| failed_at.elapsed() >= LOOK_AGAIN) {
             self.condition.is_well();
         }
     }
@@ -276,8 +296,9 @@ mod tests {
         // Let them all wait before the writer starts.
         tokio::task::yield_now().await;
         let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
+        let (store, commits) = (Picky { groups: Vec::new() }, Arc::<Commits>::default());
         let writer =
-            spawn(Box::new(Picky { groups: Vec::new() }), commands, Arc::default(), Arc::default(), &config).unwrap();
+            spawn(Box::new(store), commands, Arc::default(), Arc::default(), Arc::clone(&commits), &config).unwrap();
         let mut answers = Vec::new();
         for request in requests {
             answers.push(request.await.unwrap());
@@ -289,5 +310,6 @@ mod tests {
             done.send(writer.join().is_ok())
         });
         assert!(ended.await.unwrap());
+        assert_eq!((commits.failed.get(), commits.entries.sum()), (2, 2), "the group and the bad one failed");
     }
 }

@@ -63,10 +63,14 @@ impl Screen {
 
 fn health(out: &mut impl Write, url: &str, answer: &HealthAnswer) -> io::Result<()> {
     let well = if answer.status == "healthy" { style::GOOD } else { style::BAD };
+    let status = match &answer.reason {
+        Some(reason) => format!("{}: {reason}", answer.status),
+        None => answer.status.clone(),
+    };
     writeln!(
         out,
         "{}  {url}  database {}, keeps {} hours",
-        style::paint(well, &harmless(&answer.status)),
+        style::paint(well, &harmless(&status)),
         harmless(&answer.db),
         answer.retention_hours
     )

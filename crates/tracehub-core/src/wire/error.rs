@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::health::ReadyChecks;
+
 /// Why a request was refused, for programs. The text is stable; messages are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +33,8 @@ pub enum ErrorCode {
     Overloaded,
     /// The server is stopping. Try again after `retry_after`.
     ShuttingDown,
+    /// The server cannot do its work now; `checks` says what is missing. Ask again after `retry_after`.
+    NotReady,
     /// The store could not take or give what was asked. Try again after `retry_after`.
     StorageUnavailable,
     /// The disk is too full for more entries; reading goes on. Try again after `retry_after`.
@@ -57,6 +61,15 @@ pub enum ErrorCode {
     Internal,
 }
 
+impl ErrorCode {
+    /// The text that is sent for it.
+    #[must_use]
+    pub fn name(self) -> String {
+        // A variant without fields is written as its name in quotes.
+        serde_json::to_string(&self).unwrap_or_default().trim_matches('"').to_owned()
+    }
+}
+
 /// The body of every refusal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ErrorBody {
@@ -70,6 +83,9 @@ pub struct ErrorBody {
     /// When to try again, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
+    /// Of `GET /readyz`: each thing that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<ReadyChecks>,
 }
 
 /// The original's `detail`: a sentence, or a fault for each field.

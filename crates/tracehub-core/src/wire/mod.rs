@@ -4,6 +4,7 @@ pub mod calls;
 pub mod compare;
 mod diagnose;
 pub mod error;
+pub mod health;
 pub mod ingest;
 pub mod live;
 pub mod read;

@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for RecentEntry {
 /// The answer to `GET /health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthAnswer {
-    /// `healthy`.
+    /// `healthy`, or `degraded` while entries are refused.
     pub status: String,
     /// `tracehub`.
     pub service: String,
@@ -98,6 +98,9 @@ pub struct HealthAnswer {
     pub db: String,
     /// How long entries are kept, in hours.
     pub retention_hours: u64,
+    /// Why entries are refused, such as `storage_full`; said while they are. The original has no such key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
 }
 
 /// The answer to `DELETE /cleanup`.

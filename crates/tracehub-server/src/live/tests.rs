@@ -43,6 +43,11 @@ impl Fixture {
             reader: Reader::new(Arc::new(reader)),
             hub: Arc::new(Hub::default()),
             condition: Arc::default(),
+            pulse: Arc::default(),
+            commits: Arc::default(),
+            requests: Arc::default(),
+            slow: Arc::default(),
+            condition: Arc::default(),
             streams: Admission::default(),
             started: std::time::Instant::now(),
         };
