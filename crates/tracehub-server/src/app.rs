@@ -10,7 +10,9 @@ use crate::access::gate;
 use crate::error::ApiError;
 use crate::observe;
 use crate::route::Route;
-use crate::routes::{admin, compare, correlations, health, ingest, live, metrics, page, recent, session, stats, traces};
+use crate::routes::{
+    admin, compare, correlations, health, ingest, live, metrics, page, recent, session, stats, traces,
+};
 use crate::state::State;
 
 const READ: &str = "GET, HEAD";

@@ -135,8 +135,7 @@ fn supervisor(args: &Args) -> Result<Supervisor, ConfigError> {
     };
     let is_ours = args.watchdog_pid.is_none_or(|process| process == std::process::id());
     let patience = args.watchdog_usec.filter(|patience| is_ours && *patience > 0).map(Duration::from_micros);
-    Supervisor::at(socket, patience)
-        .map_err(|source| ConfigError::Supervisor { socket: socket.to_owned(), source })
+    Supervisor::at(socket, patience).map_err(|source| ConfigError::Supervisor { socket: socket.to_owned(), source })
 }
 
 fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, ConfigError> {

@@ -93,11 +93,9 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Overloaded
-            | Self::NotReady(_)
-            | Self::StorageBusy
-            | Self::QueryTimeout
-            | Self::TooManyStreams => Some(OVERLOADED_RETRY_SECONDS),
+            Self::Overloaded | Self::NotReady(_) | Self::StorageBusy | Self::QueryTimeout | Self::TooManyStreams => {
+                Some(OVERLOADED_RETRY_SECONDS)
+            }
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
             Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
             Self::TooManyAttempts(seconds) => Some(*seconds),

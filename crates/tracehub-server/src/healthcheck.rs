@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_on_one_line() {
-        assert_eq!(summary("HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\n{\"x\":1}\n"), "503 Service Unavailable {\"x\":1}");
+        assert_eq!(
+            summary("HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\n{\"x\":1}\n"),
+            "503 Service Unavailable {\"x\":1}"
+        );
         assert_eq!(summary("SSH-2.0-x\r\n"), "no HTTP");
         assert_eq!(summary(""), "no HTTP");
     }

@@ -79,8 +79,9 @@ fn exit_code(err: &StartError) -> ExitCode {
     use tracehub_core::store::sqlite::OpenError;
     ExitCode::from(match err {
         StartError::Config(ConfigError::Exposed(_)) => 78,
-        StartError::Config(_)
-        | StartError::Healthcheck(HealthcheckError::Url { .. } | HealthcheckError::Config(_)) => 2,
+        StartError::Config(_) | StartError::Healthcheck(HealthcheckError::Url { .. } | HealthcheckError::Config(_)) => {
+            2
+        }
         StartError::Listen(..) => 74,
         StartError::Run(RunError::Open(OpenError::Foreign { .. } | OpenError::Corrupt { .. })) => 65,
         StartError::Run(RunError::Open(OpenError::InUse { .. } | OpenError::MigrationBlocked { .. })) => 75,

@@ -65,10 +65,7 @@ impl SlowRequests {
     fn admit(&self, second: u64) -> Option<u64> {
         let quiet_until = self.quiet_until.load(Ordering::Relaxed);
         let wins = second >= quiet_until
-            && self
-                .quiet_until
-                .compare_exchange(quiet_until, second + 1, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
+            && self.quiet_until.compare_exchange(quiet_until, second + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if wins {
             return Some(self.unsaid.swap(0, Ordering::Relaxed));
         }

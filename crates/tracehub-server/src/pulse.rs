@@ -62,7 +62,7 @@ impl Pulse {
             let is_silent = !matches!(writer, Ok(Ok(()) | Err(ApiError::Overloaded)));
             self.hear_writer(is_silent);
             self.hear_database(match database {
-                Ok(Ok(_)) => Check::Ok,
+                Ok(Ok(())) => Check::Ok,
                 Ok(Err(_)) => Check::Failing,
                 Err(_) => Check::Silent,
             });

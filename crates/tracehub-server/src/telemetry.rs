@@ -27,9 +27,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), LogFilterError> {
     let env_filter = EnvFilter::builder().parse(filter).map_err(|err| failed(err.to_string()))?;
     let log = tracing_subscriber::fmt().with_env_filter(env_filter);
     let outcome = match format {
-        LogFormat::Pretty => {
-            log.with_ansi(io::stderr().is_terminal()).with_writer(|| OneLine(io::stderr())).try_init()
-        }
+        LogFormat::Pretty => log.with_ansi(io::stderr().is_terminal()).with_writer(|| OneLine(io::stderr())).try_init(),
         // Line breaks within a JSON text are escaped already.
         LogFormat::Json => log.json().flatten_event(true).with_ansi(false).with_writer(io::stderr).try_init(),
     };

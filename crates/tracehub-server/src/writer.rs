@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
@@ -24,8 +24,8 @@ use crate::upkeep::Upkeep;
 
 /// The most rows in a group. Beyond 5,000 a transaction gains nothing and the first waiter waits longer.
 const MAX_GROUP_ROWS: usize = 5_000;
-/// How long a trouble that only the next entries can show to be over counts as one: whoever waits for the server to be
-/// ready sends nothing.
+/// How often a writer in trouble looks whether it is over although nobody asks: whoever waits for the server to be ready
+/// sends nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Starts the writer's thread. It ends after [`Command::Stop`], or when no sender is left.
@@ -83,6 +83,15 @@ impl Writer {
             // With upkeep under way the writer does not sleep: it goes on while nobody waits.
             let first = if self.upkeep.is_under_way() {
                 self.commands.try_recv().ok()
+            } else if self.condition.trouble().is_some() {
+                match self.commands.recv_timeout(LOOK_AGAIN) {
+                    Ok(command) => Some(command),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.look_again();
+                        None
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
             } else {
                 match self.commands.recv() {
                     Ok(command) => Some(command),
@@ -193,27 +202,31 @@ impl Writer {
     fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
         let started = Instant::now();
         let outcome = self.store.ingest(batches, now);
-        match &outcome {
-            Ok(_) => {
-                let entries = batches.iter().map(IngestBatch::len).sum();
-                self.commits.count(batches.len(), entries, started.elapsed());
-            }
-            Err(_) => {
-                self.commits.failed.add(1);
-                self.failed_at = Some(Instant::now());
-            }
+        if outcome.is_ok() {
+            let entries = batches.iter().map(IngestBatch::len).sum();
+            self.commits.count(batches.len(), entries, started.elapsed());
+        } else {
+            self.commits.failed.add(1);
+            self.failed_at = Some(Instant::now());
         }
         outcome
     }
 
-    /// Whether there is trouble, or it is over; asked once a second ([`pulse`](crate::pulse)). A full disk shows that by
-    /// itself, also before entries are refused for it. What else is wrong shows with the next entries, so the server must
-    /// look ready again to those that bring them.
+    /// Whether the trouble is over. A full disk shows that by itself; what else is wrong shows with the next entries, so
+    /// the server must look ready to those that bring them.
+    fn look_again(&mut self) {
+        if self.upkeep.has_room(&*self.store) {
+            self.condition.is_well();
+        }
+    }
+
+    /// Asked for by the server's pulse: whether others have filled the disk, before entries are refused for it, or whether
+    /// the trouble is over.
     fn look(&mut self) {
         if !self.upkeep.has_room(&*self.store) {
             self.condition.is_in(Trouble::StorageFull);
         } else if self.failed_at.is_none_or(|failed_at| failed_at.elapsed() >= LOOK_AGAIN) {
-            self.condition.is_well();
+            self.look_again();
         }
     }
 }

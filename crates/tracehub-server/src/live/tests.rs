@@ -42,7 +42,6 @@ impl Fixture {
             ingest: Ingest::new().0,
             reader: Reader::new(Arc::new(reader)),
             hub: Arc::new(Hub::default()),
-            condition: Arc::default(),
             pulse: Arc::default(),
             commits: Arc::default(),
             requests: Arc::default(),

@@ -52,7 +52,10 @@ mod tests {
     fn numbers_are_found_by_their_key() {
         let status = "Name:\tx\nVmRSS:\t   1234 kB\nThreads:\t7\n";
         assert_eq!((number_after(status, "VmRSS:"), number_after(status, "Threads:")), (Some(1234), Some(7)));
-        assert_eq!(number_after("Max open files            1024         4096    files\n", "Max open files"), Some(1024));
+        assert_eq!(
+            number_after("Max open files            1024         4096    files\n", "Max open files"),
+            Some(1024)
+        );
         assert_eq!(number_after("Max open files            unlimited\n", "Max open files"), None);
         assert_eq!(number_after(status, "VmSwap:"), None);
     }

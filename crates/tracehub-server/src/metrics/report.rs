@@ -91,10 +91,16 @@ fn commits(text: &mut Text, state: &State) {
     let commits = &state.commits;
     text.histogram("tracehub_commit_duration_seconds", "Time of a group's transaction, its sync included.")
         .distribution(&[], &commits.duration, NANOSECONDS);
-    text.histogram("tracehub_commit_entries", "Entries of a group that was committed at once.")
-        .distribution(&[], &commits.entries, 1.0);
-    text.histogram("tracehub_commit_batches", "Requests of a group that was committed at once.")
-        .distribution(&[], &commits.batches, 1.0);
+    text.histogram("tracehub_commit_entries", "Entries of a group that was committed at once.").distribution(
+        &[],
+        &commits.entries,
+        1.0,
+    );
+    text.histogram("tracehub_commit_batches", "Requests of a group that was committed at once.").distribution(
+        &[],
+        &commits.batches,
+        1.0,
+    );
     text.counter("tracehub_commit_failures_total", "Transactions that failed; nothing of them was stored.")
         .value(commits.failed.get());
     text.counter("tracehub_deleted_entries_total", "Entries that were deleted, by the reason.")

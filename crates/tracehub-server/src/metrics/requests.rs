@@ -12,7 +12,8 @@ use crate::route::Route;
 const METHODS: [&str; 6] = ["GET", "POST", "HEAD", "DELETE", "OPTIONS", "other"];
 /// The statuses that are told apart; what is none of them comes last.
 const STATUSES: [u16; 24] = [
-    200, 204, 206, 301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 421, 422, 429, 431, 500, 503, 0,
+    200, 204, 206, 301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 421, 422, 429, 431, 500, 503,
+    0,
 ];
 /// Bounds in ns: what is kept in memory takes 0.1 ms, a commit some milliseconds, a question five seconds at the most.
 const DURATIONS: [u64; 15] = [
@@ -115,11 +116,7 @@ mod tests {
         counts.sort_unstable();
         assert_eq!(
             counts,
-            [
-                ("/ingest", "POST", 200, 2),
-                ("/traces/{correlation_id}", "GET", 200, 1),
-                ("other", "other", 0, 10)
-            ]
+            [("/ingest", "POST", 200, 2), ("/traces/{correlation_id}", "GET", 200, 1), ("other", "other", 0, 10)]
         );
         let durations: Vec<_> =
             requests.durations().map(|(route, times)| (route, times.cumulated().last().unwrap().1)).collect();

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use tracehub_core::wire::health::ReadyAnswer;
 use tracehub_core::wire::read::HealthAnswer;
 
+use crate::condition::Trouble;
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -23,7 +24,7 @@ pub(crate) async fn ready(state: web::Data<State>) -> Result<web::Json<ReadyAnsw
 pub(crate) async fn health(state: web::Data<State>) -> web::Json<HealthAnswer> {
     let reason = match state.condition.trouble() {
         _ if state.pulse.writer_is_silent() => Some("writer_silent"),
-        trouble => trouble.map(|trouble| trouble.code()),
+        trouble => trouble.map(Trouble::code),
     };
     web::Json(HealthAnswer {
         status: if reason.is_some() { "degraded" } else { "healthy" }.to_owned(),
