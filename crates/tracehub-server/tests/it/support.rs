@@ -52,7 +52,8 @@ impl Server {
             assert!(length > 0, "the server ended before it listened: {said}");
             said.push_str(&line);
             if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.split_whitespace().next().expect("an address").to_owned();
+                // Followed by the other fields, or in JSON by the end of the text.
+                break rest.split([' ', '\n', '"']).next().expect("an address").to_owned();
             }
         };
         // A redirect is an answer to look at, not to follow.
