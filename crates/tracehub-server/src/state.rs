@@ -6,7 +6,9 @@ use std::time::Instant;
 use crate::access::Access;
 use crate::condition::Condition;
 use crate::config::Config;
+use crate::extract::room::BodyRoom;
 use crate::ingest::Ingest;
+use crate::ingest_limit::IngestLimit;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
 use crate::reader::Reader;
@@ -21,5 +23,7 @@ pub(crate) struct State {
     pub(crate) condition: Arc<Condition>,
     pub(crate) streams: Admission,
     pub(crate) access: Arc<Access>,
+    pub(crate) ingest_limit: Option<Arc<IngestLimit>>,
+    pub(crate) bodies: BodyRoom,
     pub(crate) started: Instant,
 }
