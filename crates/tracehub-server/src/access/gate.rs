@@ -66,11 +66,12 @@ fn check(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
         return Err(ApiError::TooManyConnections);
     }
     check_size(request)?;
-    let host = text(request, header::HOST).or_else(|| request.uri().authority().map(Authority::as_str));
-    // HTTP/1.0 need not say it; a browser always does.
-    if host.is_some_and(|host| !access.hosts.accept(host)) {
+    // HTTP/1.0 need not say it; a browser always does. A target that names a host itself must not name another.
+    let (host, target) = (text(request, header::HOST), request.uri().authority().map(Authority::as_str));
+    if host.into_iter().chain(target).any(|name| !access.hosts.accept(name)) {
         return Err(ApiError::BadHost);
     }
+    let host = host.or(target);
     let preflight = request.method() == Method::OPTIONS && listed_origin(access, request).is_some();
     if preflight {
         return Ok(());
