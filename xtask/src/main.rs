@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod abuse;
 mod bench;
 mod ci;
 mod demo;
@@ -68,6 +69,12 @@ enum Command {
         rounds: u32,
     },
 
+    /// Attack the server: slow heads and bodies, idle connections, stuck streams, gzip bombs, a crowd; print what a normal
+    /// client beside it noticed
+    ///
+    /// It takes some ten thousand descriptors (`ulimit -n`) and two minutes after the build.
+    Abuse,
+
     /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
     /// Eight customers place orders; some hang, some are slow, and one host's clock is wrong. Everything runs on free
@@ -92,6 +99,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Kill { rounds } => kill::run(rounds),
+        Command::Abuse => abuse::run(),
         Command::Demo { keep } => demo::run(keep),
         Command::Screenshots => screenshots::run(),
     };

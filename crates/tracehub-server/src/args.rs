@@ -92,6 +92,28 @@ pub struct Args {
     #[arg(long, value_name = "ORIGIN", env = "TRACEHUB_CORS_ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
 
+    /// Certificate, with those that vouch for it, as PEM: the server then speaks HTTPS alone
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Connections at a time; beyond them the server answers 503, but still says how it is
+    #[arg(long, value_name = "COUNT", env = "TRACEHUB_MAX_CONNECTIONS", default_value_t = 16_384,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
+
+    /// Entries a second that one address may send; beyond them it gets 429 and waits. Unlimited when not given
+    #[arg(long, value_name = "ENTRIES", env = "TRACEHUB_INGEST_LIMIT_PER_PEER",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub ingest_limit_per_peer: Option<u32>,
+
+    /// Address or network (10.0.0.0/8) of a proxy whose `X-Forwarded-For` is believed; may be given more than once
+    #[arg(long, value_name = "NETWORK", env = "TRACEHUB_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<String>,
+
     /// Listen beyond this machine although anyone who reaches the port can then read, write and delete
     #[arg(long)]
     pub insecure_no_auth: bool,

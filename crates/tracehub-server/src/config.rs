@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use tracehub_core::store::sqlite::Durability;
 
-use crate::access::{Hosts, Secrets, SecretsError};
+use crate::access::{Hosts, Networks, Secrets, SecretsError};
 use crate::args::{Args, DurabilityArg};
+use crate::connection::{ConnectionConfig, Tls, TlsError};
 use crate::notify::Supervisor;
+
+const TLS_CERT: &str = "--tls-cert (TRACEHUB_TLS_CERT)";
+const TLS_KEY: &str = "--tls-key (TRACEHUB_TLS_KEY)";
 
 /// What [`run`](crate::run()) needs to know.
 #[derive(Debug, Clone)]
@@ -31,6 +35,10 @@ pub struct Config {
     pub access: AccessConfig,
     /// Who is told how the server is.
     pub supervisor: Arc<Supervisor>,
+    /// The entries a second that one address may send.
+    pub ingest_limit: Option<u32>,
+    /// How many connections there may be, and whether they are encrypted.
+    pub connections: ConnectionConfig,
 }
 
 /// Who is let in, and by which name.
@@ -44,6 +52,8 @@ pub struct AccessConfig {
     pub hosts: Hosts,
     /// The origins whose pages may use it from a browser.
     pub cors_origins: Vec<String>,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Networks,
 }
 
 impl Config {
@@ -100,6 +110,27 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
+    /// A proxy is not given by its address.
+    #[error("--trusted-proxy (TRACEHUB_TRUSTED_PROXY) {0:?} is not an address, nor a network such as 10.0.0.0/8")]
+    Network(String),
+    /// One of two settings that need each other.
+    #[error("{given} needs {missing} too")]
+    Alone {
+        /// What was given.
+        given: &'static str,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("{TLS_CERT} {} and {TLS_KEY} {}: {source}", certificate.display(), key.display())]
+    Tls {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// Why, and which of the two.
+        source: TlsError,
+    },
 }
 
 /// Checks the arguments: the address to listen on, and the rest.
@@ -124,6 +155,11 @@ pub fn resolve(args: &Args) -> Result<(SocketAddr, Config), ConfigError> {
         drain: Duration::from_secs(args.drain_seconds),
         access,
         supervisor: Arc::new(supervisor(args)?),
+        ingest_limit: args.ingest_limit_per_peer,
+        connections: ConnectionConfig {
+            most: usize::try_from(args.max_connections).unwrap_or(usize::MAX),
+            tls: tls(args.tls_cert.as_deref(), args.tls_key.as_deref())?,
+        },
     };
     Ok((address, config))
 }
@@ -136,6 +172,19 @@ fn supervisor(args: &Args) -> Result<Supervisor, ConfigError> {
     let is_ours = args.watchdog_pid.is_none_or(|process| process == std::process::id());
     let patience = args.watchdog_usec.filter(|patience| is_ours && *patience > 0).map(Duration::from_micros);
     Supervisor::at(socket, patience).map_err(|source| ConfigError::Supervisor { socket: socket.to_owned(), source })
+}
+
+fn tls(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Tls>, ConfigError> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::Alone { given: TLS_CERT, missing: TLS_KEY }),
+        (None, Some(_)) => Err(ConfigError::Alone { given: TLS_KEY, missing: TLS_CERT }),
+        (Some(certificate), Some(key)) => Tls::load(certificate, key).map(Some).map_err(|source| ConfigError::Tls {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            source,
+        }),
+    }
 }
 
 fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, ConfigError> {
@@ -155,6 +204,7 @@ fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, Conf
         )?,
         hosts: Hosts::of(address.ip(), &args.public_host),
         cors_origins: args.cors_origin.clone(),
+        trusted_proxies: Networks::parse(&args.trusted_proxy).map_err(ConfigError::Network)?,
     })
 }
 
@@ -240,6 +290,28 @@ mod tests {
         assert!(resolve_args(&["--cors-origin", "https://a.example,http://b.example:8080"]).is_ok());
         for origin in ["*", "https://*", "a.example", "https://a.example/", "file://"] {
             assert!(matches!(resolve_args(&["--cors-origin", origin]), Err(ConfigError::Origin(_))), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_both_must_be_there() {
+        for (flag, other) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {
+            let err = resolve_args(&[flag, "/nowhere/file"]).unwrap_err().to_string();
+            assert!(err.starts_with(flag) && err.contains(other), "{err}");
+        }
+        let err = resolve_args(&["--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"]).unwrap_err().to_string();
+        assert!(
+            err.contains("TRACEHUB_TLS_CERT") && err.contains("/nowhere/cert") && err.contains("certificate:"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        assert!(resolve_args(&["--trusted-proxy", "10.0.0.0/8,::1", "--trusted-proxy", "192.0.2.1"]).is_ok());
+        for wrong in ["10.0.0.0/33", "proxy.example", "10.0.0.1/", ""] {
+            let err = resolve_args(&["--trusted-proxy", wrong]).unwrap_err();
+            assert!(matches!(&err, ConfigError::Network(text) if text == wrong), "{wrong}: {err}");
         }
     }
 

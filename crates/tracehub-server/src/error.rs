@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use actix_web::body::MessageBody as _;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use tracehub_core::store::StoreError;
@@ -16,10 +17,18 @@ const STORAGE_RETRY_SECONDS: u32 = 30;
 /// When to try again at a server that is stopping, in seconds: time to start again.
 const SHUTDOWN_RETRY_SECONDS: u32 = 2;
 
+/// The most bytes of a path with its query: every filter of a stream at its longest, percent-encoded, has room.
+pub(crate) const MAX_URI_BYTES: usize = 16 << 10;
+/// The most bytes of all headers.
+pub(crate) const MAX_HEAD_BYTES: usize = 32 << 10;
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     BadRequest(String),
+    Malformed,
+    UriTooLong,
+    HeadTooLarge,
     Invalid(Vec<FieldError>),
     NotFound,
     MethodNotAllowed(&'static str),
@@ -42,6 +51,8 @@ pub(crate) enum ApiError {
     BadOrigin,
     BadHost,
     TooManyAttempts(u32),
+    RateLimited(u32),
+    TooManyConnections,
     Internal,
 }
 
@@ -49,6 +60,9 @@ impl ApiError {
     fn code(&self) -> (StatusCode, ErrorCode) {
         match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
+            Self::Malformed => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
+            Self::UriTooLong => (StatusCode::URI_TOO_LONG, ErrorCode::UriTooLong),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::HeadTooLarge),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),
             Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed),
@@ -71,6 +85,8 @@ impl ApiError {
             Self::BadOrigin => (StatusCode::FORBIDDEN, ErrorCode::BadOrigin),
             Self::BadHost => (StatusCode::MISDIRECTED_REQUEST, ErrorCode::BadHost),
             Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyAttempts),
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited),
+            Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyConnections),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
         }
     }
@@ -93,12 +109,15 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Overloaded | Self::NotReady(_) | Self::StorageBusy | Self::QueryTimeout | Self::TooManyStreams => {
-                Some(OVERLOADED_RETRY_SECONDS)
-            }
+            Self::Overloaded
+            | Self::NotReady(_)
+            | Self::StorageBusy
+            | Self::QueryTimeout
+            | Self::TooManyStreams
+            | Self::TooManyConnections => Some(OVERLOADED_RETRY_SECONDS),
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
             Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
-            Self::TooManyAttempts(seconds) => Some(*seconds),
+            Self::TooManyAttempts(seconds) | Self::RateLimited(seconds) => Some(*seconds),
             _ => None,
         }
     }
@@ -108,10 +127,15 @@ impl fmt::Display for ApiError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadRequest(reason) => formatter.write_str(reason),
+            Self::Malformed => formatter.write_str("this is not HTTP/1.1, or its headers contradict each other"),
+            Self::UriTooLong => write!(formatter, "a path with its query may have at most {MAX_URI_BYTES} bytes"),
+            Self::HeadTooLarge => {
+                write!(formatter, "there may be at most 96 headers, of {MAX_HEAD_BYTES} bytes together")
+            }
             Self::Invalid(faults) => formatter.write_str(&FieldError::summary(faults)),
             Self::NotFound => formatter.write_str("there is no such route; docs/http-api.md lists them"),
             Self::MethodNotAllowed(allowed) => write!(formatter, "this route takes {allowed}"),
-            Self::RequestTimeout => formatter.write_str("the body did not arrive in time"),
+            Self::RequestTimeout => formatter.write_str("the request did not arrive in time"),
             Self::BodyTooLarge(most) => write!(formatter, "a body here may have at most {most} bytes"),
             Self::TooManyEntries => write!(formatter, "a batch may have at most {MAX_BATCH_ENTRIES} entries"),
             Self::UnsupportedMediaType => formatter.write_str("the body must be declared as application/json"),
@@ -137,8 +161,26 @@ impl fmt::Display for ApiError {
             }
             Self::BadHost => formatter.write_str("this server has another name; --public-host adds one"),
             Self::TooManyAttempts(_) => formatter.write_str("there were too many wrong secrets from this address"),
+            Self::RateLimited(_) => formatter.write_str("this address sends more entries than one may; slow down"),
+            Self::TooManyConnections => formatter.write_str("there are as many connections as there may be"),
             Self::Internal => formatter.write_str("the server failed; its log says why"),
         }
+    }
+}
+
+impl ApiError {
+    /// The whole answer as bytes, for where no request has come about that could be answered.
+    pub(crate) fn to_http(&self) -> Vec<u8> {
+        let response = self.error_response();
+        let mut answer = format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status()).into_bytes();
+        for (name, value) in response.headers() {
+            answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        // A body of JSON is there at once.
+        let body = response.into_body().try_into_bytes().unwrap_or_default();
+        answer.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
+        answer.extend(body);
+        answer
     }
 }
 
@@ -150,20 +192,22 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, error) = self.code();
-        let retry_after = self.retry_after();
-        let mut response = HttpResponse::build(status);
+        let mut response = HttpResponse::build(self.status_code());
         if let Self::MethodNotAllowed(allowed) = self {
             response.insert_header((header::ALLOW, *allowed));
         }
         if let Self::Unauthorized = self {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"tracehub\""));
         }
-        if let Some(seconds) = retry_after {
+        if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
+        if matches!(self, Self::RequestTimeout | Self::TooManyConnections) {
+            response.force_close();
+        }
+        let (error, message) = (self.code().1, self.to_string());
         let checks = if let Self::NotReady(checks) = self { Some(*checks) } else { None };
-        response.json(ErrorBody { error, message: self.to_string(), detail: self.detail(), retry_after, checks })
+        response.json(ErrorBody { error, message, detail: self.detail(), retry_after: self.retry_after(), checks })
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Instant;
 use crate::access::Access;
 use crate::condition::Condition;
 use crate::config::Config;
+use crate::extract::room::BodyRoom;
 use crate::ingest::Ingest;
+use crate::ingest_limit::IngestLimit;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
 use crate::metrics::commits::Commits;
@@ -29,5 +31,7 @@ pub(crate) struct State {
     pub(crate) slow: Arc<SlowRequests>,
     pub(crate) streams: Admission,
     pub(crate) access: Arc<Access>,
+    pub(crate) ingest_limit: Option<Arc<IngestLimit>>,
+    pub(crate) bodies: BodyRoom,
     pub(crate) started: Instant,
 }

@@ -19,8 +19,12 @@ pub enum ErrorCode {
     NotFound,
     /// The route has no such method; `Allow` lists those it has.
     MethodNotAllowed,
-    /// The body did not arrive in time.
+    /// The request did not arrive in time: its head or its body.
     RequestTimeout,
+    /// The path with its query has too many bytes.
+    UriTooLong,
+    /// There are too many headers, or they have too many bytes.
+    HeadTooLarge,
     /// The body has too many bytes.
     BodyTooLarge,
     /// The batch has too many entries.
@@ -57,6 +61,10 @@ pub enum ErrorCode {
     BadHost,
     /// Too many wrong secrets came from this address. Try again after `retry_after`.
     TooManyAttempts,
+    /// This address sends more entries than one may. Try again after `retry_after`.
+    RateLimited,
+    /// There are as many connections as there may be. Try again after `retry_after`.
+    TooManyConnections,
     /// A fault of the server; its log says which.
     Internal,
 }

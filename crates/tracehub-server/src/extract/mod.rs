@@ -4,3 +4,4 @@ pub(crate) mod body;
 pub(crate) mod correlation_id;
 mod inflate;
 pub(crate) mod query;
+pub(crate) mod room;

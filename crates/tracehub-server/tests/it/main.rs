@@ -3,8 +3,9 @@
 //! `contract` replays what was recorded of the original; `refusals` goes through bad input; `live` is the stream;
 //! `process` is start, stop and exit codes; `python` runs the original's own client;
 //! `migration` starts on a file of the original's server; `crash` kills it again and again; `storage` is about room;
-//! `page` about what serves the page; `reads` about answers of any size; `sign_in` about the cookie of the page; `health` is what
-//! supervisors ask and are told, `metrics` what is counted, `logs` what is written.
+//! `page` about what serves the page; `reads` about answers of any size; `sign_in` about the cookie of the page;
+//! `protocol` is what is not quite HTTP, over the sockets of `raw`; `limits` who comes too often; `tls` HTTPS; `health` is
+//! what supervisors ask and are told, `metrics` what is counted, `logs` what is written.
 
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
@@ -12,16 +13,20 @@ mod access;
 mod contract;
 mod crash;
 mod health;
+mod limits;
 mod live;
 mod logs;
 mod metrics;
 mod migration;
 mod page;
 mod process;
+mod protocol;
 mod python;
+mod raw;
 mod reads;
 mod refusals;
 mod sign_in;
 mod stats;
 mod storage;
 mod support;
+mod tls;
