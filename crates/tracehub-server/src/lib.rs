@@ -14,6 +14,9 @@ mod condition;
 pub mod config;
 mod error;
 mod extract;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ingest;
 mod live;
 mod open;
