@@ -9,7 +9,7 @@ use tracehub_server::fuzzing::{correlation_id, list_query, parameter};
 /// Parameters that are texts.
 const TEXTS: [&str; 5] = ["q", "source", "endpoint", "host", "operation"];
 /// Times whose milliseconds a double holds exactly.
-const EXACT_SECONDS: i64 = 1 << 40;
+const EXACT_SECONDS: u64 = 1 << 40;
 
 /// Checks any text as a query string, and as an id in a path.
 pub fn check(bytes: &[u8]) {
@@ -38,7 +38,7 @@ fn check_query(text: &str) {
     for (name, value) in TEXTS[1..].iter().zip(place) {
         assert_eq!(value, &meant(name), "{name}");
     }
-    if query.active_since.is_none_or(|seconds| seconds.abs() < EXACT_SECONDS) {
+    if query.active_since.is_none_or(|seconds| seconds.unsigned_abs() < EXACT_SECONDS) {
         assert_eq!(list_query(&written(&query)), Some(query));
     }
 }

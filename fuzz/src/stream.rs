@@ -1,6 +1,7 @@
 //! The events of a server, hostile or not, in whatever pieces they come: the same bytes mean the same, and what they mean
 //! is what the standard says.
 
+use serde::Deserialize;
 use tracehub_client::fuzzing::events;
 use tracehub_client::{StreamEvent, TraceEntry};
 
@@ -66,15 +67,24 @@ fn expected(text: &str) -> (Vec<Option<StreamEvent>>, Option<i64>) {
     (events, last_id)
 }
 
+#[derive(Deserialize)]
+struct Ending {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
 fn dispatched(kind: &str, data: &str, id: Option<i64>) -> Option<Option<StreamEvent>> {
     match kind {
         "shutdown" => return Some(Some(StreamEvent::Shutdown)),
         "" | "message" if !data.is_empty() => {}
         _ => return None,
     }
+    if !data.trim_ascii_start().starts_with('{') {
+        return Some(None);
+    }
     if let Ok(entry) = serde_json::from_str::<TraceEntry>(data) {
         return Some(Some(StreamEvent::Entry { id, entry }));
     }
-    let is_timeout = serde_json::from_str::<serde_json::Value>(data).is_ok_and(|value| value["type"] == "timeout");
+    let is_timeout = serde_json::from_str::<Ending>(data).is_ok_and(|ending| ending.kind == "timeout");
     Some(is_timeout.then_some(StreamEvent::Timeout))
 }

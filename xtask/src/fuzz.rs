@@ -119,9 +119,8 @@ fn run_one(target: &str, seconds: u64) -> Result<Figures> {
 
 /// Reads what libFuzzer says: lines such as `#512 INITED cov: 10 ft: 20 …` and `stat::peak_rss_mb: 30`.
 fn figures(said: &str) -> Figures {
-    let after = |line: &str, word: &str| -> Option<u64> {
-        line.split_once(word)?.1.split_whitespace().next()?.parse().ok()
-    };
+    let after =
+        |line: &str, word: &str| -> Option<u64> { line.split_once(word)?.1.split_whitespace().next()?.parse().ok() };
     let total = |name: &str| said.lines().filter_map(|line| after(line, name)).next_back().unwrap_or_default();
     let coverage: Vec<u64> = said.lines().filter_map(|line| after(line, " cov: ")).collect();
     let first = said.lines().find(|line| line.contains("INITED")).and_then(|line| after(line, " cov: "));

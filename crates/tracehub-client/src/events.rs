@@ -4,6 +4,7 @@
 use bytes::BytesMut;
 use russe::{Decoder, Event, Message};
 use serde::Deserialize;
+use serde::de::Error as _;
 use tokio_util::codec::Decoder as _;
 use tracehub_core::TraceEntry;
 use tracehub_core::wire::live::SHUTDOWN_EVENT;
@@ -102,6 +103,10 @@ fn read_event(message: &Message) -> Result<Option<StreamEvent>, serde_json::Erro
         Some(SHUTDOWN_EVENT) => return Ok(Some(StreamEvent::Shutdown)),
         Some(_) => return Ok(None),
     }
+    // What is derived takes an array for its fields in their order; a server writes objects.
+    if !message.data.trim_ascii_start().starts_with('{') {
+        return Err(serde_json::Error::custom("an event's data is no JSON object"));
+    }
     match serde_json::from_str::<TraceEntry>(&message.data) {
         Ok(entry) => Ok(Some(StreamEvent::Entry { id: event_id(message), entry })),
         Err(err) => match serde_json::from_str::<Ending>(&message.data) {
@@ -157,10 +162,11 @@ mod tests {
     #[test]
     fn what_is_no_entry_is_told_and_the_next_event_comes() {
         let mut reader = EventReader::default();
-        reader.push(b"data: {}\n\n: hello\n\nevent: later\ndata: x\n\nid: \xff\n\ndata: ");
+        reader.push(b"data: {}\n\ndata: [\"timeout\"]\n\n: hello\n\nevent: later\ndata: x\n\nid: \xff\n\ndata: ");
         reader.push(entry("a").as_bytes());
-        assert!(reader.next().unwrap().is_err());
-        assert!(reader.next().unwrap().is_err());
+        for _ in 0..3 {
+            assert!(reader.next().unwrap().is_err());
+        }
         assert!(reader.next().is_none());
         assert!(reader.push(b"\r\r"));
         assert_eq!(suffixes(&mut reader), ["a"]);

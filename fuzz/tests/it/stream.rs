@@ -59,7 +59,7 @@ fn entry() -> impl Strategy<Value = TraceEntry> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn every_entry_is_one_event_and_comes_back_as_it_is(entries in prop::collection::vec(entry(), 0..6), seed in any::<u8>()) {

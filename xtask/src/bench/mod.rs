@@ -39,9 +39,9 @@ mod store;
 mod stuck;
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 #[cfg(feature = "bench")]
 pub(crate) use mixed::run as soak;
-use clap::{Args, ValueEnum};
 
 /// How to measure.
 #[derive(Debug, Clone, Args)]
