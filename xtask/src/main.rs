@@ -13,10 +13,12 @@ mod abuse;
 mod bench;
 mod ci;
 mod demo;
+mod fuzz;
 mod kill;
 mod process;
 mod screenshots;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 
@@ -62,6 +64,12 @@ enum Command {
     /// whose own CPU time is shown apart. A missed budget is shown, not an error: machines differ.
     Bench(bench::Options),
 
+    /// Let libFuzzer look for bytes that make a parser panic or break its promise
+    ///
+    /// Installs cargo-fuzz first if it is missing. What it finds on the way is kept in target/fuzz/corpus for the next run.
+    /// A crash ends it with the file that shows the crash again.
+    Fuzz(fuzz::Options),
+
     /// Kill a server under load, again and again, and look for what was acknowledged and is lost
     Kill {
         /// How often
@@ -74,6 +82,11 @@ enum Command {
     ///
     /// It takes some ten thousand descriptors (`ulimit -n`) and two minutes after the build.
     Abuse,
+    /// Load a server with everything at once for minutes, restart it, and print what grew, leaked or was lost
+    ///
+    /// Entries with ever new names, retention at work, questions, streams that are fast, slow, stuck or come and go. First
+    /// without a restart, for what grows; then with SIGTERM and kill -9 in turn. A promise that is broken is an error.
+    Soak(soak::Options),
 
     /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
@@ -98,8 +111,10 @@ fn main() -> ExitCode {
         Command::Test { arguments } => test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Kill { rounds } => kill::run(rounds),
         Command::Abuse => abuse::run(),
+        Command::Soak(options) => soak::run(&options),
         Command::Demo { keep } => demo::run(keep),
         Command::Screenshots => screenshots::run(),
     };

@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 use tracehub_client::TraceHubQueryClient;
 
-use self::file::ConfigFile;
+pub(crate) use self::file::ConfigFile;
 use crate::args::{Args, ConnectionArgs, Typed};
 use crate::failure::Failure;
 use crate::output::{Pager, Setting};

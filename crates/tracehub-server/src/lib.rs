@@ -15,6 +15,9 @@ pub mod config;
 pub mod connection;
 mod error;
 mod extract;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod healthcheck;
 mod ingest;
 mod ingest_limit;

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use tracehub_core::TraceEntry;
 
 use crate::error::QueryError;
+use crate::events::StreamEvent;
 use crate::query::{RecentQuery, StreamFilter, TraceHubQueryClient};
-use crate::stream::{StreamEvent, TraceStream};
+use crate::stream::TraceStream;
 
 /// What is followed.
 #[derive(Debug, Clone)]

@@ -30,7 +30,7 @@ pub(crate) async fn list(state: web::Data<State>, query: Query) -> Result<web::J
     Ok(web::Json(CorrelationsAnswer { correlations, count, next_cursor: page.next.filter(|_| with_cursor) }))
 }
 
-fn chain_query(query: &Query) -> Result<ChainQuery, ApiError> {
+pub(crate) fn chain_query(query: &Query) -> Result<ChainQuery, ApiError> {
     let limit = query.integer("limit", DEFAULT_LIMIT, 0..=MAX_LIMIT)?;
     Ok(ChainQuery {
         limit: u32::try_from(limit).map_err(|_| ApiError::Internal)?,
