@@ -55,6 +55,7 @@ function Facts({ chain, parameters, onSearch, onSelect }) {
       <span class="fact"><b>${duration(answer.duration_ms)}</b></span>
       ${answer.start !== null && html`<span class="fact" title="The first entry">${dateTime(answer.start)}</span>`}
       <span class="fact">${counted(answer.count, 'entry', 'entries')}, ${counted(tree.calls.length, 'call')}</span>
+      <${Who} answer=${answer} hosts=${entries?.hosts ?? []} onSearch=${onSearch} />
       ${unfinished > 0 && html`
         <button type="button" class="chip is-unfinished" onClick=${() => onSearch('is:unfinished')} title="Show them alone">
           ${counted(unfinished, 'unfinished call')}
@@ -69,7 +70,6 @@ function Facts({ chain, parameters, onSearch, onSelect }) {
           ${duration(silence.duration)} of silence
         </button>`}
       ${(answer.skew.length > 0 || parameters.skew === 'off') && html`<${Skew} answer=${answer} parameters=${parameters} />`}
-      <${Who} answer=${answer} hosts=${entries?.hosts ?? []} onSearch=${onSearch} />
     </div>
   `;
 }

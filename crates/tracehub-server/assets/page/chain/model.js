@@ -3,9 +3,10 @@
 import { hash } from '../base/colours.js';
 import { entriesOf, memberText } from '../base/json-text.js';
 
-/** Silences that are worth naming: as many, each at least such a part of the chain, in a chain of so many entries. */
+/** Silences that are worth naming: as many, each such a part of the chain and of the longest, in a chain of so many entries. */
 const MOST_SILENCES = 3;
 const SILENCE_SHARE = 0.15;
+const SHARE_OF_LONGEST = 0.6;
 const SILENCE_ENTRIES = 6;
 
 /** The calls as a tree. `calls` is in the order of drawing, each call before those inside it. */
@@ -133,7 +134,8 @@ function silencesOf(order, times) {
     const duration = times[before] - times[after];
     if (duration > least) found.push({ after, before, duration });
   }
-  return found.sort((a, b) => b.duration - a.duration).slice(0, MOST_SILENCES);
+  found.sort((a, b) => b.duration - a.duration);
+  return found.filter((each) => each.duration >= found[0].duration * SHARE_OF_LONGEST).slice(0, MOST_SILENCES);
 }
 
 /** Each host by name: how many entries came from it, and what was added to its times. */

@@ -1,7 +1,7 @@
 // What the list shows when there is nothing to list, or when the server refuses to.
 
 import { html } from '../../vendor/preact-htm.js';
-import { copy } from '../base/clipboard.js';
+import { copy, quoted } from '../base/clipboard.js';
 import { address } from '../base/api.js';
 import { Icon } from '../base/icons.js';
 import { isSignedIn } from '../frame/session.js';
@@ -51,9 +51,12 @@ export function NothingLike({ next, onMore }) {
   `;
 }
 
+/** A command for any shell: not every `date` knows of milliseconds. */
 function firstEntry() {
-  return `curl ${address('ingest/single')} \\
-  -H 'Content-Type: application/json'${isSignedIn() ? ' -H "X-TraceHub-Secret: $TRACEHUB_SECRET"' : ''} \\
-  -d '{"source_id": "shop", "correlation_id": "order-42", "timestamp": '$(date +%s%3N)',
-       "suffix": "a1", "direction": "->", "operation": "POST", "endpoint": "/api/orders"}'`;
+  const secret = isSignedIn() ? ' \\\n  -H "X-TraceHub-Secret: $TRACEHUB_SECRET"' : '';
+  return `curl ${quoted(address('ingest/single'))} \\
+  -H 'Content-Type: application/json'${secret} \\
+  -d '{"source_id": "shop", "correlation_id": "order-42",
+       "timestamp": '$(date +%s)000', "suffix": "a1", "direction": "->",
+       "operation": "POST", "endpoint": "/api/orders"}'`;
 }
