@@ -103,7 +103,7 @@ impl Drop for Progress {
     }
 }
 
-/// `━━━━━━────  45 %  135,000 entries  23,400/s  8.00 s left`, without a bar where nobody knows how much there is.
+/// `━━━━━━────  45 %  135,000 entries  23,400/s  8 s left`, without a bar where nobody knows how much there is.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "parts of a whole, and positive")]
 fn line(entries: u64, part: Option<(u64, u64)>, elapsed: Duration, width: usize) -> Text {
     let share = part.filter(|(_, size)| *size > 0).map(|(part, size)| (part as f64 / size as f64).min(1.0));
@@ -120,8 +120,10 @@ fn line(entries: u64, part: Option<(u64, u64)>, elapsed: Duration, width: usize)
     if elapsed >= ESTIMATED_FROM {
         text = text.join(Text::plain(format!("  {}/s", format::grouped((entries as f64 / seconds) as u64))));
         if let Some(share) = share.filter(|share| *share > 0.0) {
-            let left = (seconds / share - seconds).ceil() * 1000.0;
-            text = text.join(Text::styled(style::FAINT, format!("  {} left", format::duration(left))));
+            let left = (seconds / share - seconds).ceil();
+            // Nobody knows it to parts of a second.
+            let left = if left < 60.0 { format!("{left:.0} s") } else { format::duration(left * 1000.0) };
+            text = text.join(Text::styled(style::FAINT, format!("  {left} left")));
         }
     }
     // The last column is left free: some terminals go to the next line when it is written.
@@ -149,12 +151,12 @@ mod tests {
         };
         assert_eq!(
             shown(135_000, Some((45, 100)), 6.0, 100),
-            "━━━━━━━━━━━━━─────────────────  45 %  135,000 entries  22,500/s  8.00 s left"
+            "━━━━━━━━━━━━━─────────────────  45 %  135,000 entries  22,500/s  8 s left"
         );
         assert_eq!(shown(1, Some((0, 100)), 0.5, 30), "──────────  0 %  1 entry");
         assert_eq!(shown(500, None, 2.0, 80), "500 entries  250/s");
         // A file that has grown meanwhile.
-        assert!(shown(9, Some((300, 200)), 2.0, 80).contains("100 %  9 entries  4/s  0 ms left"));
+        assert!(shown(9, Some((300, 200)), 2.0, 80).contains("100 %  9 entries  4/s  0 s left"));
         assert!(shown(135_000, Some((45, 100)), 6.0, 20).ends_with('…'));
     }
 }
