@@ -44,6 +44,16 @@ pub(crate) async fn complete(typed: &str, settings: &Settings) -> Result<String,
     }
 }
 
+/// Nothing has this id, which must be a whole one. What there is instead may be unknown; that there is nothing is not.
+pub(crate) async fn not_there(id: &str, settings: &Settings) -> Failure {
+    let ids = match beginning_with(id, settings).await {
+        Ok(ids) if ids.is_empty() => nearest(id, settings).await.unwrap_or_default(),
+        Ok(ids) => ids,
+        Err(_) => Vec::new(),
+    };
+    unknown(id, named(ids), settings)
+}
+
 fn unknown(id: &str, nearest: Vec<String>, settings: &Settings) -> Failure {
     Failure::UnknownChain { id: id.to_owned(), url: settings.client.url().to_owned(), nearest }
 }

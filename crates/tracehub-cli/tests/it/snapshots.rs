@@ -57,7 +57,7 @@ fn stream(entries: &[TraceEntry]) -> String {
 }
 
 /// A hub with a good checkout and one that hangs.
-fn hub() -> Server {
+pub(crate) fn hub() -> Server {
     let (good, hung) = (checkout("order-42", Some(40.0)), checkout("order-43", None));
     let calls = |entries: &[TraceEntry]| {
         CallsAnswer::new(entries[0].correlation_id(), entries.iter().map(TraceEntry::as_ref), true)
