@@ -12,10 +12,12 @@ pub(crate) enum Trouble {
     StorageBusy = 2,
     /// The store fails for a reason of its own; the log says which.
     StorageFailing = 3,
+    /// The file system lets nothing be changed.
+    ReadOnlyStorage = 4,
 }
 
 impl Trouble {
-    const ALL: [Self; 3] = [Self::StorageFull, Self::StorageBusy, Self::StorageFailing];
+    const ALL: [Self; 4] = [Self::StorageFull, Self::StorageBusy, Self::StorageFailing, Self::ReadOnlyStorage];
 }
 
 /// How the last attempt to store something went. Everything is well until the writer says otherwise.

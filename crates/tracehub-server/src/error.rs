@@ -16,7 +16,7 @@ const STORAGE_RETRY_SECONDS: u32 = 30;
 const SHUTDOWN_RETRY_SECONDS: u32 = 2;
 
 /// Why a request is refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ApiError {
     BadRequest(String),
     Invalid(Vec<FieldError>),
@@ -32,6 +32,7 @@ pub(crate) enum ApiError {
     Storage,
     StorageFull,
     StorageBusy,
+    StorageReadonly,
     QueryTimeout,
     TooManyStreams,
     ChainTooLarge(usize),
@@ -60,6 +61,7 @@ impl ApiError {
             Self::Storage => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageUnavailable),
             Self::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFull),
             Self::StorageBusy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageBusy),
+            Self::StorageReadonly => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageReadonly),
             Self::QueryTimeout => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::QueryTimeout),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyStreams),
             Self::ChainTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ChainTooLarge),
@@ -89,7 +91,7 @@ impl ApiError {
                 Some(OVERLOADED_RETRY_SECONDS)
             }
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
-            Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
+            Self::Storage | Self::StorageFull | Self::StorageReadonly => Some(STORAGE_RETRY_SECONDS),
             Self::TooManyAttempts(seconds) => Some(*seconds),
             _ => None,
         }
@@ -113,6 +115,7 @@ impl fmt::Display for ApiError {
             Self::Storage => formatter.write_str("the store is not available; the server's log says why"),
             Self::StorageFull => formatter.write_str("the disk is too full for more entries; those stored can be read"),
             Self::StorageBusy => formatter.write_str("another program holds the database; try again shortly"),
+            Self::StorageReadonly => formatter.write_str("the file system is read-only; entries stored can be read"),
             Self::QueryTimeout => formatter.write_str("the question took too long; ask for less"),
             Self::TooManyStreams => formatter.write_str("there are as many streams as there may be; close some"),
             Self::ChainTooLarge(most) => write!(formatter, "a chain of more than {most} entries is not analysed"),
@@ -170,6 +173,7 @@ impl From<&StoreError> for ApiError {
         let answer = match err {
             StoreError::Full(_) => Self::StorageFull,
             StoreError::Busy(_) => Self::StorageBusy,
+            StoreError::ReadOnly(_) => Self::StorageReadonly,
             StoreError::TooSlow(_) => Self::QueryTimeout,
             _ => Self::Storage,
         };

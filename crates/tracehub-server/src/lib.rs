@@ -19,6 +19,7 @@ mod live;
 mod open;
 mod page;
 mod reader;
+mod recovery;
 mod retention;
 mod routes;
 mod run;

@@ -76,7 +76,7 @@ fn exit_code(err: &StartError) -> ExitCode {
     ExitCode::from(match err {
         StartError::Config(ConfigError::Exposed(_)) => 78,
         StartError::Config(_) => 2,
-        StartError::Listen(..) => 74,
+        StartError::Listen(..) | StartError::Run(RunError::Disk(_)) => 74,
         StartError::Run(RunError::Open(OpenError::Foreign { .. } | OpenError::Corrupt { .. })) => 65,
         StartError::Run(RunError::Open(OpenError::InUse { .. } | OpenError::MigrationBlocked { .. })) => 75,
         StartError::Run(RunError::Open(

@@ -22,7 +22,7 @@ use crate::open;
 use crate::reader::Reader;
 use crate::retention;
 use crate::state::State;
-use crate::writer;
+use crate::writer::{self, WriterThread};
 
 /// How long open requests may take when the server stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -50,6 +50,9 @@ pub enum RunError {
     /// The writer's thread cannot be started.
     #[error("cannot start the writer")]
     Writer(#[source] io::Error),
+    /// The disk failed, and failed again when it was tried: what it says cannot be trusted.
+    #[error("the disk failed twice; start again when it is well")]
+    Disk(#[source] StoreError),
     /// The server cannot serve.
     #[error("cannot serve")]
     Serve(#[source] io::Error),
@@ -72,7 +75,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let hub = Arc::new(Hub::new(reader.newest_entry_id().map_err(RunError::Read)?));
     let (ingest, commands) = Ingest::new();
     let condition = Arc::new(Condition::default());
-    let writer = writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
+    let WriterThread { thread: writer, ended } = writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
         .map_err(RunError::Writer)?;
     let state = State {
         access: Arc::new(Access::new(&config.access)),
@@ -100,6 +103,8 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
         tokio::select! {
             () = &mut shutdown => {}
             () = retention::ask_regularly(ingest.clone()) => {}
+            // It ends by itself only when it must; why, it says below.
+            _ = ended => {}
         }
         tracing::info!("stopping: finishing what was accepted");
         hub.close();
@@ -109,9 +114,11 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
 
     let finished = actix_web::web::block(move || {
         ingest.stop();
-        writer.join().is_ok()
+        writer.join()
     });
-    if !finished.await.unwrap_or(false) {
+    if let Ok(Ok(outcome)) = finished.await {
+        outcome.map_err(RunError::Disk)?;
+    } else {
         tracing::error!("the writer did not end as it should");
     }
     tracing::info!("stopped");
