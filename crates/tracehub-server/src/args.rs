@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[command(
     after_help = "Exit codes: 0 stopped as asked, 1 failed or not healthy, 2 bad flag or variable, 65 the file is not TraceHub's or \
     damaged, \
-    73 the file cannot be used, 74 the address cannot be used, 75 the file is in use, 78 the settings are not safe.\n\n\
+    73 the file cannot be used, 74 the address cannot be used or the disk fails, 75 the file is in use, 78 the settings are not safe.\n\n\
     Example: tracehub-server --db /var/lib/tracehub/tracehub.db --retention-hours 72"
 )]
 pub struct Args {

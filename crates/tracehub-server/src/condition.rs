@@ -12,11 +12,14 @@ pub(crate) enum Trouble {
     StorageBusy = 2,
     /// The store fails for a reason of its own; the log says which.
     StorageFailing = 3,
+    /// The file system lets nothing be changed.
+    ReadOnlyStorage = 4,
 }
 
 impl Trouble {
     /// Every one.
-    pub(crate) const ALL: [Self; 3] = [Self::StorageFull, Self::StorageBusy, Self::StorageFailing];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::StorageFull, Self::StorageBusy, Self::StorageFailing, Self::ReadOnlyStorage];
 
     /// Its name for programs: the code by which entries are refused.
     pub(crate) fn code(self) -> &'static str {
@@ -24,6 +27,7 @@ impl Trouble {
             Self::StorageFull => "storage_full",
             Self::StorageBusy => "storage_busy",
             Self::StorageFailing => "storage_unavailable",
+            Self::ReadOnlyStorage => "storage_readonly",
         }
     }
 }

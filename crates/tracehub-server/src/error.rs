@@ -23,7 +23,7 @@ pub(crate) const MAX_URI_BYTES: usize = 16 << 10;
 pub(crate) const MAX_HEAD_BYTES: usize = 32 << 10;
 
 /// Why a request is refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ApiError {
     BadRequest(String),
     Malformed,
@@ -43,6 +43,7 @@ pub(crate) enum ApiError {
     Storage,
     StorageFull,
     StorageBusy,
+    StorageReadonly,
     QueryTimeout,
     TooManyStreams,
     ChainTooLarge(usize),
@@ -77,6 +78,7 @@ impl ApiError {
             Self::Storage => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageUnavailable),
             Self::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFull),
             Self::StorageBusy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageBusy),
+            Self::StorageReadonly => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageReadonly),
             Self::QueryTimeout => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::QueryTimeout),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyStreams),
             Self::ChainTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ChainTooLarge),
@@ -116,7 +118,7 @@ impl ApiError {
             | Self::TooManyStreams
             | Self::TooManyConnections => Some(OVERLOADED_RETRY_SECONDS),
             Self::ShuttingDown => Some(SHUTDOWN_RETRY_SECONDS),
-            Self::Storage | Self::StorageFull => Some(STORAGE_RETRY_SECONDS),
+            Self::Storage | Self::StorageFull | Self::StorageReadonly => Some(STORAGE_RETRY_SECONDS),
             Self::TooManyAttempts(seconds) | Self::RateLimited(seconds) => Some(*seconds),
             _ => None,
         }
@@ -149,6 +151,7 @@ impl fmt::Display for ApiError {
             Self::Storage => formatter.write_str("the store is not available; the server's log says why"),
             Self::StorageFull => formatter.write_str("the disk is too full for more entries; those stored can be read"),
             Self::StorageBusy => formatter.write_str("another program holds the database; try again shortly"),
+            Self::StorageReadonly => formatter.write_str("the file system is read-only; entries stored can be read"),
             Self::QueryTimeout => formatter.write_str("the question took too long; ask for less"),
             Self::TooManyStreams => formatter.write_str("there are as many streams as there may be; close some"),
             Self::ChainTooLarge(most) => write!(formatter, "a chain of more than {most} entries is not analysed"),
@@ -227,6 +230,7 @@ impl From<&StoreError> for ApiError {
         let answer = match err {
             StoreError::Full(_) => Self::StorageFull,
             StoreError::Busy(_) => Self::StorageBusy,
+            StoreError::ReadOnly(_) => Self::StorageReadonly,
             StoreError::TooSlow(_) => Self::QueryTimeout,
             _ => Self::Storage,
         };

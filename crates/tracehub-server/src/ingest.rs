@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
 pub(crate) struct Waiting {
     pub(crate) batch: IngestBatch,
     pub(crate) reply: Reply<IngestAnswer>,
+    /// Since when it waits.
+    pub(crate) since: Instant,
     room: Room,
 }
 
@@ -70,7 +73,7 @@ impl Ingest {
             return Ok(IngestAnswer { accepted: 0, inserted: 0, duplicates: 0 });
         }
         let room = Room::take(&self.waiting, batch.len(), batch.bytes()).ok_or(ApiError::Overloaded)?;
-        self.ask(|reply| Command::Ingest(Waiting { batch, reply, room })).await
+        self.ask(|reply| Command::Ingest(Waiting { batch, reply, since: Instant::now(), room })).await
     }
 
     /// Carries out a request and counts what became of it.

@@ -29,6 +29,7 @@ mod open;
 mod page;
 mod pulse;
 mod reader;
+mod recovery;
 mod retention;
 mod route;
 mod routes;

@@ -82,7 +82,7 @@ fn exit_code(err: &StartError) -> ExitCode {
         StartError::Config(_) | StartError::Healthcheck(HealthcheckError::Url { .. } | HealthcheckError::Config(_)) => {
             2
         }
-        StartError::Listen(..) => 74,
+        StartError::Listen(..) | StartError::Run(RunError::Disk(_)) => 74,
         StartError::Run(RunError::Open(OpenError::Foreign { .. } | OpenError::Corrupt { .. })) => 65,
         StartError::Run(RunError::Open(OpenError::InUse { .. } | OpenError::MigrationBlocked { .. })) => 75,
         StartError::Run(RunError::Open(

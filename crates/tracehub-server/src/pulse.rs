@@ -111,10 +111,14 @@ impl Pulse {
                 _ if self.writer_is_silent() => Check::Silent,
                 Some(Trouble::StorageBusy) => Check::Busy,
                 Some(Trouble::StorageFailing) => Check::Failing,
-                Some(Trouble::StorageFull) | None => Check::Ok,
+                Some(Trouble::StorageFull | Trouble::ReadOnlyStorage) | None => Check::Ok,
             },
             queue: bad(ingest.is_nearly_full(), Check::Full),
-            disk: bad(trouble == Some(Trouble::StorageFull), Check::Full),
+            disk: match trouble {
+                Some(Trouble::StorageFull) => Check::Full,
+                Some(Trouble::ReadOnlyStorage) => Check::ReadOnly,
+                _ => Check::Ok,
+            },
             database: DATABASE[usize::from(self.database.load(Ordering::Relaxed)).min(DATABASE.len() - 1)],
         }
     }

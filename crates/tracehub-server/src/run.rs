@@ -24,7 +24,7 @@ use crate::pulse::Pulse;
 use crate::reader::Reader;
 use crate::retention;
 use crate::state::State;
-use crate::writer;
+use crate::writer::{self, WriterThread};
 
 /// Why the server could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum RunError {
     /// The writer's thread cannot be started.
     #[error("cannot start the writer")]
     Writer(#[source] io::Error),
+    /// The disk failed, and failed again when it was tried: what it says cannot be trusted.
+    #[error("the disk failed twice; start again when it is well")]
+    Disk(#[source] StoreError),
     /// The server cannot serve.
     #[error("cannot serve")]
     Serve(#[source] io::Error),
@@ -66,7 +69,7 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let (ingest, commands) = Ingest::new();
     let condition = Arc::new(Condition::default());
     let commits = Arc::new(Commits::default());
-    let writer = writer::spawn(
+    let WriterThread { thread: writer, ended } = writer::spawn(
         Box::new(store),
         commands,
         Arc::clone(&hub),
@@ -104,6 +107,8 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
             () = &mut shutdown => {}
             () = retention::ask_regularly(ingest.clone()) => {}
             () = pulse.watch(&ingest, &read, &supervisor) => {}
+            // It ends by itself only when it must; why, it says below.
+            _ = ended => {}
         }
         pulse.stop();
         supervisor.stopping();
@@ -122,9 +127,11 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
 
     let finished = actix_web::web::block(move || {
         ingest.stop();
-        writer.join().is_ok()
+        writer.join()
     });
-    if !finished.await.unwrap_or(false) {
+    if let Ok(Ok(outcome)) = finished.await {
+        outcome.map_err(RunError::Disk)?;
+    } else {
         tracing::error!("the writer did not end as it should");
     }
     tracing::info!("stopped");

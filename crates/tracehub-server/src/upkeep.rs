@@ -94,15 +94,25 @@ impl Upkeep {
     }
 
     /// Goes on for a few ms. `rows` is how many entries the last group had, `now` the Unix time in seconds.
-    pub(crate) fn step(&mut self, store: &mut dyn StoreWriter, rows: usize, now: i64) {
+    ///
+    /// # Errors
+    /// The store failed. It is tried again with the next step, unless the caller knows better.
+    pub(crate) fn step(&mut self, store: &mut dyn StoreWriter, rows: usize, now: i64) -> Result<(), StoreError> {
         let limit = u32::try_from(rows).unwrap_or(u32::MAX).max(MIN_DELETED_PER_STEP);
-        self.delete_expired(store, limit, now);
-        self.evict(store, limit);
-        self.give_back(store);
+        self.delete_expired(store, limit, now)?;
+        self.evict(store, limit)?;
+        self.give_back(store)
     }
 
-    fn delete_expired(&mut self, store: &mut dyn StoreWriter, limit: u32, now: i64) {
-        let Some(cleanup) = &mut self.cleanup else { return };
+    /// Ends a clean-up that cannot go on; the next one finds what is left.
+    pub(crate) fn give_up(&mut self, refusal: impl Fn() -> ApiError) {
+        for reply in self.cleanup.take().into_iter().flat_map(|cleanup| cleanup.replies) {
+            let _ = reply.send(Err(refusal()));
+        }
+    }
+
+    fn delete_expired(&mut self, store: &mut dyn StoreWriter, limit: u32, now: i64) -> Result<(), StoreError> {
+        let Some(cleanup) = &mut self.cleanup else { return Ok(()) };
         let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
         let cutoff = now.saturating_sub(retention);
         let outcome = match store.delete_arrived_before(cutoff, limit) {
@@ -110,7 +120,7 @@ impl Upkeep {
                 cleanup.deleted += step.entries;
                 self.commits.expired.add(step.entries);
                 if step.more {
-                    return;
+                    return Ok(());
                 }
                 Ok(cleanup.deleted)
             }
@@ -129,27 +139,29 @@ impl Upkeep {
             let _ = reply.send(outcome.as_ref().copied().map_err(ApiError::from));
         }
         self.consider_giving_back(store);
+        outcome.map(drop)
     }
 
     /// Deletes the oldest entries while the file holds more than it may.
-    fn evict(&mut self, store: &mut dyn StoreWriter, limit: u32) {
-        let Some(max_db_bytes) = self.max_db_bytes else { return };
-        let Some(size) = size_of(store) else { return };
+    fn evict(&mut self, store: &mut dyn StoreWriter, limit: u32) -> Result<(), StoreError> {
+        let Some(max_db_bytes) = self.max_db_bytes else { return Ok(()) };
+        let Some(size) = size_of(store) else { return Ok(()) };
         if size.total_bytes - size.reusable_bytes > max_db_bytes {
             let outcome = store.delete_oldest(limit);
             log_failure(&outcome);
-            let deleted = outcome.map_or(0, |step| step.entries);
+            let deleted = outcome.as_ref().map_or(0, |step| step.entries);
             self.evicted += deleted;
             self.commits.evicted.add(deleted);
             // A failure is not tried again at once, but with the next group.
             self.evicting = deleted > 0;
-            return;
+            return outcome.map(drop);
         }
         if self.evicting {
             tracing::info!(evicted = self.evicted, max_db_bytes, "deleted the oldest entries to make room");
             (self.evicting, self.evicted) = (false, 0);
             self.consider_giving_back(store);
         }
+        Ok(())
     }
 
     /// Whether what was deleted has left so much room that the disk should have it.
@@ -165,19 +177,20 @@ impl Upkeep {
         size.reusable_bytes > 0 && self.max_db_bytes.is_some_and(|most| size.total_bytes > most + GIVEN_BACK_PER_STEP)
     }
 
-    fn give_back(&mut self, store: &mut dyn StoreWriter) {
+    fn give_back(&mut self, store: &mut dyn StoreWriter) -> Result<(), StoreError> {
         if !self.giving_back || self.cleanup.is_some() || self.evicting {
-            return;
+            return Ok(());
         }
         let outcome = store.give_back(GIVEN_BACK_PER_STEP);
         log_failure(&outcome);
         self.commits.given_back_bytes.add(*outcome.as_ref().unwrap_or(&0));
-        let more = outcome.is_ok_and(|given| given > 0)
+        let more = outcome.as_ref().is_ok_and(|given| *given > 0)
             && size_of(store).is_some_and(|size| {
                 // A little is kept: what comes next takes it without growing the file.
                 size.reusable_bytes > MIN_WORTH_GIVING / 2 || self.low_disk || self.is_outgrown(size)
             });
         self.giving_back = more;
+        outcome.map(drop)
     }
 }
 

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use tokio::sync::oneshot;
 use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
@@ -20,15 +21,25 @@ use crate::ingest::{Command, Reply, Room};
 use crate::live::frame::Committed;
 use crate::live::hub::Hub;
 use crate::metrics::commits::Commits;
+use crate::recovery::{LOOK_AGAIN, Recovery};
 use crate::upkeep::Upkeep;
 
 /// The most rows in a group. Beyond 5,000 a transaction gains nothing and the first waiter waits longer.
 const MAX_GROUP_ROWS: usize = 5_000;
-/// How often a writer in trouble looks whether it is over although nobody asks: whoever waits for the server to be ready
-/// sends nothing.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest that a batch may wait for its turn. Clients wait five seconds for an answer: to store it after that is work
+/// that they ask for again.
+const MAX_WAIT: Duration = Duration::from_secs(4);
 
-/// Starts the writer's thread. It ends after [`Command::Stop`], or when no sender is left.
+/// A writer at work.
+#[derive(Debug)]
+pub(crate) struct WriterThread {
+    /// Gives why the writer could not go on, if it could not.
+    pub(crate) thread: JoinHandle<Result<(), StoreError>>,
+    /// Closed when the writer has ended.
+    pub(crate) ended: oneshot::Receiver<()>,
+}
+
+/// Starts the writer's thread. It ends after [`Command::Stop`], when no sender is left, or when the disk cannot be trusted.
 pub(crate) fn spawn(
     store: Box<dyn StoreWriter>,
     commands: Receiver<Command>,
@@ -36,12 +47,17 @@ pub(crate) fn spawn(
     condition: Arc<Condition>,
     commits: Arc<Commits>,
     config: &Config,
-) -> io::Result<JoinHandle<()>> {
+) -> io::Result<WriterThread> {
     let upkeep = Upkeep::new(config, Arc::clone(&commits));
-    std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
+    let (alive, ended) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        Writer { store, commands, hub, condition, commits, failed_at: None, upkeep, clock: Clock::start() }.run();
-    })
+        let (recovery, clock) = (Recovery::new(condition), Clock::start());
+        let outcome = Writer { store, commands, hub, recovery, commits, upkeep, clock, stopping: false }.run();
+        drop(alive);
+        outcome
+    })?;
+    Ok(WriterThread { thread, ended })
 }
 
 /// A server that cannot write must not look alive: a panic here ends the process.
@@ -60,12 +76,11 @@ struct Writer {
     store: Box<dyn StoreWriter>,
     commands: Receiver<Command>,
     hub: Arc<Hub>,
-    condition: Arc<Condition>,
+    recovery: Recovery,
     commits: Arc<Commits>,
-    /// When the store last refused a group.
-    failed_at: Option<Instant>,
     upkeep: Upkeep,
     clock: Clock,
+    stopping: bool,
 }
 
 /// Batches that are committed together.
@@ -78,52 +93,80 @@ struct Group {
 }
 
 impl Writer {
-    fn run(mut self) {
+    fn run(mut self) -> Result<(), StoreError> {
         loop {
-            // With upkeep under way the writer does not sleep: it goes on while nobody waits.
-            let first = if self.upkeep.is_under_way() {
-                self.commands.try_recv().ok()
-            } else if self.condition.trouble().is_some() {
-                match self.commands.recv_timeout(LOOK_AGAIN) {
-                    Ok(command) => Some(command),
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.look_again();
-                        None
-                    }
-                    Err(RecvTimeoutError::Disconnected) => return,
+            let Ok(first) = self.next() else { return Ok(()) };
+            let group = self.collect(first);
+            // Those whose entries may be tried find out by themselves what the store takes.
+            if (group.batches.is_empty() || self.recovery.refusal().is_some()) && self.upkeep.has_room(&*self.store) {
+                let outcome = self.recovery.look(&mut *self.store);
+                if outcome.is_err() {
+                    refuse(group.replies, || ApiError::Storage);
+                    self.upkeep.give_up(|| ApiError::Storage);
+                    return outcome;
                 }
-            } else {
-                match self.commands.recv() {
-                    Ok(command) => Some(command),
-                    Err(_) => return,
-                }
-            };
-            let (group, stop) = self.collect(first);
+            }
             let rows = group.rows;
             self.commit(group);
-            let now = self.clock.now();
-            self.upkeep.step(&mut *self.store, rows, now);
-            if stop {
+            self.go_on_with_upkeep(rows);
+            if self.stopping {
                 self.finish();
-                return;
+                return Ok(());
             }
+        }
+    }
+
+    /// What to do next; nothing when there is time for upkeep, or to look whether trouble is over. An error: nobody is left
+    /// to ask for anything.
+    fn next(&self) -> Result<Option<Command>, RecvTimeoutError> {
+        let is_refusing = self.recovery.refusal().is_some();
+        // With upkeep under way the writer does not sleep: it goes on while nobody waits.
+        let outcome = if self.upkeep.is_under_way() && !is_refusing {
+            return Ok(self.commands.try_recv().ok());
+        } else if self.recovery.is_in_trouble() {
+            self.commands.recv_timeout(LOOK_AGAIN)
+        } else {
+            self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match outcome {
+            Ok(command) => Ok(Some(command)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// A step of upkeep, unless the store lets nothing be changed.
+    fn go_on_with_upkeep(&mut self, rows: usize) {
+        if self.recovery.refusal().is_none() {
+            let now = self.clock.now();
+            if let Err(err) = self.upkeep.step(&mut *self.store, rows, now) {
+                self.failed(&err);
+            }
+        }
+        if let Some(refusal) = self.recovery.refusal() {
+            self.upkeep.give_up(refusal);
         }
     }
 
     /// The last thing: the store in order, so that the next start is quick.
     fn finish(&mut self) {
-        if let Err(err) = self.store.finish() {
+        if self.recovery.refusal().is_some() {
+            tracing::warn!("the store takes nothing and was not put in order; the next start does it");
+        } else if let Err(err) = self.store.finish() {
             let cause = std::error::Error::source(&err).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(error = %err, cause, "the store was not put in order; the next start does it");
         }
     }
 
     /// Everything that waits now, up to a group's size.
-    fn collect(&mut self, first: Option<Command>) -> (Group, bool) {
+    fn collect(&mut self, first: Option<Command>) -> Group {
         let mut group = Group::default();
         let mut next = first;
         while let Some(command) = next {
             match command {
+                Command::Ingest(waiting) if waiting.since.elapsed() > MAX_WAIT => {
+                    let _ = waiting.reply.send(Err(ApiError::Overloaded));
+                }
                 Command::Ingest(waiting) => {
                     let (batch, reply, room) = waiting.into_parts();
                     group.rows += batch.len();
@@ -133,14 +176,17 @@ impl Writer {
                 }
                 Command::Cleanup(reply) => self.upkeep.clean_up(reply),
                 Command::Look(reply) => {
-                    self.look();
+                    self.look_for_room();
                     let _ = reply.send(Ok(()));
                 }
-                Command::Stop => return (group, true),
+                Command::Stop => {
+                    self.stopping = true;
+                    break;
+                }
             }
             next = if group.rows < MAX_GROUP_ROWS { self.commands.try_recv().ok() } else { None };
         }
-        (group, false)
+        group
     }
 
     fn commit(&mut self, group: Group) {
@@ -148,35 +194,36 @@ impl Writer {
         if batches.is_empty() {
             return;
         }
+        if let Some(refusal) = self.recovery.refusal() {
+            refuse(replies, refusal);
+            return;
+        }
         if !self.upkeep.has_room(&*self.store) {
-            self.condition.is_in(Trouble::StorageFull);
+            self.recovery.is_in(Trouble::StorageFull);
             refuse(replies, || ApiError::StorageFull);
             return;
         }
         let now = self.clock.now();
         match self.ingest(&batches, now) {
             Ok(receipts) => {
-                self.condition.is_well();
+                self.recovery.is_well();
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
                     // A client that has gone away cannot be told; its entries are stored all the same.
                     let _ = reply.send(Ok(answer(receipt)));
                 }
                 self.hub.publish(&Committed { batches, receipts });
             }
-            // What is not a batch's own fault would meet each of them alone as well.
-            Err(err @ (StoreError::Full(_) | StoreError::Busy(_))) => {
-                self.condition.is_in(trouble(&err));
-                refuse(replies, || ApiError::from(&err));
-            }
-            Err(err) if batches.len() == 1 => {
-                self.condition.is_in(trouble(&err));
-                refuse(replies, || ApiError::from(&err));
-            }
-            Err(err) => {
+            Err(err @ StoreError::Ingest(_)) if batches.len() > 1 => {
                 tracing::warn!(error = %err, batches = batches.len(), "a group failed; its batches are tried alone");
                 for (batch, reply) in batches.into_iter().zip(replies) {
                     self.commit_alone(batch, reply, now);
                 }
+            }
+            // What is not a batch's own fault would meet each of them alone as well.
+            Err(err) => {
+                let error = ApiError::from(&err);
+                refuse(replies, || error.clone());
+                self.failed(&err);
             }
         }
         drop(rooms);
@@ -184,16 +231,20 @@ impl Writer {
 
     /// One batch that must not suffer for the others of its group.
     fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, now: i64) {
+        if let Some(refusal) = self.recovery.refusal() {
+            let _ = reply.send(Err(refusal()));
+            return;
+        }
         let batches = vec![batch];
         match self.ingest(&batches, now) {
             Ok(receipts) => {
-                self.condition.is_well();
+                self.recovery.is_well();
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
                 self.hub.publish(&Committed { batches, receipts });
             }
             Err(err) => {
-                self.condition.is_in(trouble(&err));
                 let _ = reply.send(Err(ApiError::from(&err)));
+                self.failed(&err);
             }
         }
     }
@@ -207,35 +258,45 @@ impl Writer {
             self.commits.count(batches.len(), entries, started.elapsed());
         } else {
             self.commits.failed.add(1);
-            self.failed_at = Some(Instant::now());
         }
         outcome
     }
 
-    /// Whether the trouble is over. A full disk shows that by itself; what else is wrong shows with the next entries, so
-    /// the server must look ready to those that bring them.
-    fn look_again(&mut self) {
-        if self.upkeep.has_room(&*self.store) {
-            self.condition.is_well();
-        }
-    }
-
-    /// Asked for by the server's pulse: whether others have filled the disk, before entries are refused for it, or whether
-    /// the trouble is over.
-    fn look(&mut self) {
+    /// Asked for by the server's pulse: whether others have filled the disk, before entries are refused for it.
+    fn look_for_room(&mut self) {
         if !self.upkeep.has_room(&*self.store) {
-            self.condition.is_in(Trouble::StorageFull);
-        } else if self.failed_at.is_none_or(|failed_at| failed_at.elapsed() >= LOOK_AGAIN) {
-            self.look_again();
+            self.recovery.is_in(Trouble::StorageFull);
         }
     }
-}
 
-fn trouble(err: &StoreError) -> Trouble {
-    match err {
-        StoreError::Full(_) => Trouble::StorageFull,
-        StoreError::Busy(_) => Trouble::StorageBusy,
-        _ => Trouble::StorageFailing,
+    fn failed(&mut self, err: &StoreError) {
+        match err {
+            // A batch's own fault says nothing of the store.
+            StoreError::Ingest(_) => {}
+            StoreError::Busy(_) => {
+                self.recovery.failed(err);
+                self.refuse_waiting();
+            }
+            _ => self.recovery.failed(err),
+        }
+    }
+
+    /// Refuses those who came while the store was held: they have waited as long as one does.
+    fn refuse_waiting(&mut self) {
+        let most = self.commands.len();
+        let waiting = self.commands.clone();
+        for command in waiting.try_iter().take(most) {
+            match command {
+                Command::Ingest(waiting) => {
+                    let _ = waiting.reply.send(Err(ApiError::StorageBusy));
+                }
+                Command::Cleanup(reply) => self.upkeep.clean_up(reply),
+                Command::Look(reply) => {
+                    let _ = reply.send(Ok(()));
+                }
+                Command::Stop => self.stopping = true,
+            }
+        }
     }
 }
 
@@ -290,6 +351,10 @@ mod tests {
             Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, free_disk_bytes: None })
         }
 
+        fn probe(&mut self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
         fn finish(&mut self) -> Result<(), StoreError> {
             assert_eq!(self.groups, [3, 1, 1, 1], "one group, then each alone");
             Ok(())
@@ -320,7 +385,7 @@ mod tests {
         let (done, ended) = oneshot::channel();
         std::thread::spawn(move || {
             ingest.stop();
-            done.send(writer.join().is_ok())
+            done.send(writer.thread.join().is_ok_and(|outcome| outcome.is_ok()))
         });
         assert!(ended.await.unwrap());
         assert_eq!((commits.failed.get(), commits.entries.sum()), (2, 2), "the group and the bad one failed");

@@ -13,6 +13,19 @@ pub enum StoreError {
     /// There is no room for more. What was to be written is not; it can be when there is room again.
     #[error("the disk is full")]
     Full(#[source] BoxError),
+    /// The file system lets nothing be changed, or not by this process. It may let it again.
+    #[error("the file system is read-only")]
+    ReadOnly(#[source] BoxError),
+    /// The disk did not confirm what was written: it may be there after a crash, or a part of it. It does not count as
+    /// stored.
+    #[error("the disk did not confirm what was written")]
+    Unsynced(#[source] BoxError),
+    /// The disk refused to write or to read.
+    #[error("the disk refused")]
+    Disk(#[source] BoxError),
+    /// The database is not what it was when it was written.
+    #[error("the database is damaged; `sqlite3 <database> .recover` may save what is left")]
+    Damaged(#[source] BoxError),
     /// Another program holds the database. It may let go of it.
     #[error("the store is held by another program")]
     Busy(#[source] BoxError),

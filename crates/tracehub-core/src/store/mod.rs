@@ -125,6 +125,12 @@ pub trait StoreWriter: Send {
     /// It could not be found out.
     fn size(&self) -> Result<StoreSize, StoreError>;
 
+    /// Writes what changes nothing and syncs it: whether the store takes entries, found out without any.
+    ///
+    /// # Errors
+    /// It does not; the error says why.
+    fn probe(&mut self) -> Result<(), StoreError>;
+
     /// Puts the store in order before it is closed, so that the next start is quick. Nothing is lost without it.
     ///
     /// # Errors

@@ -45,6 +45,8 @@ pub enum ErrorCode {
     StorageFull,
     /// Another program holds the database. Try again after `retry_after`.
     StorageBusy,
+    /// The file system lets nothing be changed; reading goes on. Try again after `retry_after`.
+    StorageReadonly,
     /// The question took longer than one may. Ask for less, or again after `retry_after`.
     QueryTimeout,
     /// There are as many streams as there may be, in all or of this address. Try again after `retry_after`.

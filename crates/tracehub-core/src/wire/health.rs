@@ -22,7 +22,7 @@ pub struct ReadyChecks {
     pub writer: Check,
     /// The queue has room.
     pub queue: Check,
-    /// The disk has room.
+    /// The disk has room, and may be written to.
     pub disk: Check,
     /// The database can be read.
     pub database: Check,
@@ -60,6 +60,8 @@ pub enum Check {
     Silent,
     /// It is full.
     Full,
+    /// It lets nothing be changed.
+    ReadOnly,
     /// Another program holds it.
     Busy,
     /// It fails; the log says why.
@@ -73,6 +75,7 @@ impl fmt::Display for Check {
             Self::Stopping => "stopping",
             Self::Silent => "silent",
             Self::Full => "full",
+            Self::ReadOnly => "read-only",
             Self::Busy => "busy",
             Self::Failing => "failing",
         })

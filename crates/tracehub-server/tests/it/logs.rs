@@ -32,7 +32,8 @@ async fn provoked(format: &str) -> String {
         "/nowhere%0Aforged",
     ] {
         let request = server.request(reqwest::Method::GET, path).header("x-tracehub-secret", SECRET);
-        let request = request.header("user-agent", "a\tb").header("last-event-id", "%0Aforged").header("x-request-id", "\u{85}");
+        let request =
+            request.header("user-agent", "a\tb").header("last-event-id", "%0Aforged").header("x-request-id", "\u{85}");
         request.send().await.unwrap();
     }
     // What no client of HTTP would send.
@@ -98,7 +99,8 @@ fn an_unknown_format_is_named() {
 async fn a_slow_request_is_said_with_its_route_and_without_its_id() {
     let mut server = Server::start();
     let mut slow = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    let head = "POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n";
+    let head =
+        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n";
     slow.write_all(head.as_bytes()).unwrap();
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     slow.write_all(br#"{"traces":[]}"#).unwrap();

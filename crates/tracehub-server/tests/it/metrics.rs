@@ -149,7 +149,10 @@ async fn every_route_has_its_name_and_strangers_cannot_make_more() {
     }
     let before = metrics(&server).await;
     for (pattern, ..) in ROUTES {
-        assert!(before.contains(&format!("route=\"{pattern}\"")), "{pattern} is counted as no route: route.rs\n{before}");
+        assert!(
+            before.contains(&format!("route=\"{pattern}\"")),
+            "{pattern} is counted as no route: route.rs\n{before}"
+        );
     }
     let ask = async |number: u32| {
         for path in [format!("/x{number}"), format!("/traces/secret-{number}"), format!("/traces/c/x{number}")] {

@@ -4,10 +4,11 @@
 //! a group of batches in one transaction with the help of `identity` (which finds duplicates), `sites` (the dictionary of
 //! names) and `chains` (each chain's `summary` and list of entries, of which the newest part is `recent` in memory and the
 //! rest encoded by `id_list`); `retention` deletes, `space` gives room back; `read` and `list`
-//! answer, each from one `snapshot`.
+//! answer, each from one `snapshot`. `failure` says what an error of SQLite means.
 
 mod backup;
 mod chains;
+mod failure;
 mod id_list;
 mod identity;
 mod import;
@@ -31,10 +32,7 @@ pub use self::open::{Durability, OpenError, OpenOptions, open, open_with_progres
 pub use self::read::SqliteReader;
 pub use self::write::SqliteWriter;
 
-use rusqlite::ErrorCode;
 use rusqlite::types::ValueRef;
-
-use super::{BoxError, StoreError};
 
 /// The value of the column `direction` for `->`.
 const ENTER: i64 = 0;
@@ -48,15 +46,4 @@ fn direction(column: ValueRef<'_>) -> rusqlite::Result<&str> {
         ValueRef::Integer(LEAVE) => Ok("<-"),
         mark => Ok(mark.as_str()?),
     }
-}
-
-/// What an error of SQLite means to a caller: one of the few that mean the same whatever was done, or `otherwise`.
-fn store_error(err: rusqlite::Error, otherwise: fn(BoxError) -> StoreError) -> StoreError {
-    let meaning = match err.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => StoreError::Full,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
-        Some(ErrorCode::OperationInterrupted) => StoreError::TooSlow,
-        _ => otherwise,
-    };
-    meaning(err.into())
 }

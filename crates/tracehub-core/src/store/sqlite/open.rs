@@ -22,6 +22,9 @@ const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 /// How long the header is that follows.
 const HEADER_BYTES: u64 = 100;
 
+/// How long one waits for another program to let go of the database.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// When an answer may say that entries are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -387,6 +390,7 @@ pub(super) fn connect_writer(path: &Path, durability: Durability) -> rusqlite::R
     // 32 MiB of page cache hold the index pages that live chains touch.
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    // Shorter than clients wait for an answer, so that they hear of it.
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }

@@ -7,11 +7,13 @@ use r2d2::{Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{OpenFlags, OptionalExtension as _, Row};
 
+use super::failure::store_error;
 use super::list::{self, Listing, first_id_since};
+use super::open::BUSY_TIMEOUT;
 use super::recent::{Recent, RecentChain};
 use super::sites::{Site, SiteTable};
 use super::snapshot::Snapshot;
-use super::{OpenOptions, direction, id_list, store_error};
+use super::{OpenOptions, direction, id_list};
 use crate::entry::EntryRef;
 use crate::query::{ChainPage, ChainQuery};
 use crate::store::{EntryId, StoreError, StoreReader};
@@ -45,7 +47,7 @@ impl SqliteReader {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-            connection.busy_timeout(Duration::from_secs(5))?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             // 4 MiB each: the operating system's cache holds the rest once, not once per connection.
             connection.pragma_update(None, "cache_size", -4096)
         });

@@ -51,8 +51,11 @@ pub(super) fn free_disk_bytes(path: &Path) -> io::Result<Option<u64>> {
     let disk = rustix::fs::statvfs(path.parent().unwrap_or(Path::new(".")))?;
     let on_disk = disk.f_bavail.saturating_mul(disk.f_frsize);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
     let below_limit = match limit {
-        Some(limit) => limit.saturating_sub(fs::metadata(path).map_or(0, |file| file.len())),
+        Some(limit) => limit.saturating_sub(bytes(path).max(bytes(Path::new(&log)))),
         None => u64::MAX,
     };
     Ok(Some(on_disk.min(below_limit)))

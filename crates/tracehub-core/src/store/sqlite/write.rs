@@ -9,9 +9,10 @@ use super::chains::Chains;
 
 use super::identity::{self, Identities, Identity};
 use super::log_check::LogDamage;
+use super::migrate;
 use super::recent::Recent;
 use super::sites::{SiteKey, SiteTable, Sites};
-use super::{ENTER, LEAVE, store_error};
+use super::{ENTER, LEAVE};
 use crate::entry::EntryRef;
 use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreSize, StoreWriter};
 use crate::wire::ingest::IngestBatch;
@@ -34,8 +35,10 @@ pub struct SqliteWriter {
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
     last_arrival: Option<i64>,
     pub(super) log_damage: Option<LogDamage>,
-    /// Held, not read: while it is open, no other server takes the file.
-    _lock: File,
+    /// While it is open, no other server takes the file.
+    pub(super) lock: File,
+    /// Whether what is remembered of chains is more than what is stored, because a transaction failed.
+    stale: bool,
 }
 
 impl SqliteWriter {
@@ -59,7 +62,8 @@ impl SqliteWriter {
             last_arrival: last_arrival(&connection)?,
             connection,
             log_damage: None,
-            _lock: lock,
+            lock,
+            stale: false,
         })
     }
 
@@ -70,13 +74,17 @@ impl SqliteWriter {
         self.log_damage
     }
 
-    /// Runs one transaction; if it fails, what is remembered is read again from what is stored.
+    /// Runs one transaction; after one that failed, what is remembered is read again from what is stored.
     pub(super) fn in_transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Chains, &mut Sites, &Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        if self.stale {
+            self.chains = Chains::load(&self.connection, self.recent.clone())?;
+        }
+        self.stale = true;
         let next_entry_id = self.next_entry_id;
-        let outcome =
+        let value =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
                 let value = work(&mut self.chains, &mut self.sites, &transaction)?;
                 self.sites.save(&transaction)?;
@@ -84,18 +92,11 @@ impl SqliteWriter {
                 self.chains.save_listed_to(&transaction, next_entry_id)?;
                 transaction.commit()?;
                 Ok(value)
-            });
-        match outcome {
-            Ok(value) => {
-                self.sites.saved();
-                self.chains.saved();
-                Ok(value)
-            }
-            Err(err) => {
-                self.chains = Chains::load(&self.connection, self.recent.clone())?;
-                Err(err)
-            }
-        }
+            })?;
+        self.stale = false;
+        self.sites.saved();
+        self.chains.saved();
+        Ok(value)
     }
 
     /// Writes what is kept in memory, and says in the file that nothing is any more.
@@ -103,6 +104,14 @@ impl SqliteWriter {
         self.in_transaction(|chains, _, connection| chains.save_all(connection))?;
         let listed_to = self.next_entry_id - 1;
         self.connection.execute("UPDATE sequence SET listed_to = ?1", [listed_to]).map(drop)
+    }
+
+    /// Commits a transaction that changes nothing, and has everything synced.
+    fn write_nothing(&self) -> rusqlite::Result<()> {
+        // SQLite passes over a row that would be as it was, but writes this number down however it was.
+        self.connection.pragma_update(None, "user_version", migrate::NEWEST)?;
+        // `normal` syncs with this alone.
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
 
     pub(super) fn site_table(&self) -> &SiteTable {
@@ -194,27 +203,31 @@ impl Group<'_> {
 
 impl StoreWriter for SqliteWriter {
     fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
-        self.ingest_group(batches, now).map_err(|err| store_error(err, StoreError::Ingest))
+        self.ingest_group(batches, now).map_err(|err| self.failure(err, StoreError::Ingest))
     }
 
     fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError> {
-        self.delete_before(cutoff, limit).map_err(|err| store_error(err, StoreError::Delete))
+        self.delete_before(cutoff, limit).map_err(|err| self.failure(err, StoreError::Delete))
     }
 
     fn delete_oldest(&mut self, limit: u32) -> Result<Deleted, StoreError> {
-        self.delete_below(self.next_entry_id, limit).map_err(|err| store_error(err, StoreError::Delete))
+        self.delete_below(self.next_entry_id, limit).map_err(|err| self.failure(err, StoreError::Delete))
     }
 
     fn give_back(&mut self, bytes: u64) -> Result<u64, StoreError> {
-        self.shrink(bytes).map_err(|err| store_error(err, StoreError::GiveBack))
+        self.shrink(bytes).map_err(|err| self.failure(err, StoreError::GiveBack))
     }
 
     fn size(&self) -> Result<StoreSize, StoreError> {
         self.room().map_err(StoreError::Size)
     }
 
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.write_nothing().map_err(|err| self.failure(err, StoreError::Ingest))
+    }
+
     fn finish(&mut self) -> Result<(), StoreError> {
-        self.write_all().map_err(|err| store_error(err, StoreError::Ingest))
+        self.write_all().map_err(|err| self.failure(err, StoreError::Ingest))
     }
 }
 
