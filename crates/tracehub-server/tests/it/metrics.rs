@@ -117,11 +117,11 @@ async fn what_happened_is_counted() {
 
 #[tokio::test]
 async fn deleted_and_evicted_entries_are_told_apart() {
-    let server = Server::start_in(tempfile::tempdir().unwrap(), &["--max-db-bytes", "1048576"]);
-    let text = "x".repeat(10_000);
+    let server = Server::start_in(tempfile::tempdir().unwrap(), &["--max-db-bytes", "2097152"]);
+    let text = "x".repeat(500);
     let mut sent = 0_u32;
-    for batch in 0..20_u32 {
-        let entries: Vec<_> = (0..20_u32)
+    for batch in 0..40_u32 {
+        let entries: Vec<_> = (0..200_u32)
             .map(|n| {
                 let mut large = entry(&format!("c{batch}"), f64::from(n), "s", "->");
                 large["raw_line"] = text.clone().into();
@@ -129,16 +129,16 @@ async fn deleted_and_evicted_entries_are_told_apart() {
             })
             .collect();
         server.ingest(&entries).await;
-        sent += 20;
+        sent += 200;
     }
     // The clean-up waits its turn behind what the last group left to do.
     server.request(Method::DELETE, "/cleanup").send().await.unwrap();
     let text = metrics(&server).await;
     let evicted = value(&text, "tracehub_deleted_entries_total{reason=\"evicted\"}").unwrap();
-    assert!(evicted > 200.0 && evicted < f64::from(sent), "{evicted} of {sent}");
+    assert!(evicted > 2_000.0 && evicted < f64::from(sent), "{evicted} of {sent}");
     assert_eq!(value(&text, "tracehub_deleted_entries_total{reason=\"expired\"}"), Some(0.0));
     assert_eq!(value(&text, "tracehub_store_entries"), Some(f64::from(sent) - evicted));
-    assert_eq!(value(&text, "tracehub_store_limit_bytes"), Some(1_048_576.0));
+    assert_eq!(value(&text, "tracehub_store_limit_bytes"), Some(2_097_152.0));
 }
 
 #[tokio::test]
