@@ -37,10 +37,12 @@ enum Command {
     /// Stops at the first stage that fails and names it. This is what continuous integration runs, nothing more.
     Ci,
 
-    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, and Chromium
+    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, Chromium, promtool, in
+    /// target/promtool, and systemd-analyze
     ///
-    /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium or its driver
-    /// are missing, installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
+    /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium, its driver or
+    /// systemd-analyze are missing, installs them with apt-get (as root), or prints the command to run. Done already, it
+    /// returns at once.
     Setup,
 
     /// Run the tests, after setup and a build of the programs they start

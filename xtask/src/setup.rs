@@ -1,5 +1,6 @@
 //! `cargo xtask setup`: what the tests need beside Rust. `python` is the original and what comes with Python, `browser`
-//! what the tests of the page drive, `debian` how packages of the system are installed.
+//! what the tests of the page drive, `watching` what checks the files for those who run a server, `debian` how packages of
+//! the system are installed.
 
 use anyhow::Result;
 
@@ -8,6 +9,7 @@ use crate::process::stage;
 mod browser;
 mod debian;
 mod python;
+mod watching;
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
@@ -17,5 +19,6 @@ pub(crate) fn run() -> Result<()> {
 /// The stage itself: quick when everything is there.
 pub(crate) fn install() -> Result<()> {
     python::install()?;
-    browser::install()
+    browser::install()?;
+    watching::install()
 }

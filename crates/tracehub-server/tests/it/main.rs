@@ -5,7 +5,8 @@
 //! `migration` starts on a file of the original's server; `crash` kills it again and again; `storage` is about room;
 //! `page` about what serves the page; `reads` about answers of any size; `sign_in` about the cookie of the page;
 //! `protocol` is what is not quite HTTP, over the sockets of `raw`; `limits` who comes too often; `tls` HTTPS; `health` is
-//! what supervisors ask and are told, `metrics` what is counted, `logs` what is written.
+//! what supervisors ask and are told, `metrics` what is counted, `logs` what is written, `packaging` the files for those
+//! who run a server.
 
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
@@ -18,6 +19,7 @@ mod live;
 mod logs;
 mod metrics;
 mod migration;
+mod packaging;
 mod page;
 mod process;
 mod protocol;
