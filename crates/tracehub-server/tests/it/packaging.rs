@@ -29,6 +29,11 @@ fn analyze(args: &[&str], unit: &Path) -> String {
     said.into_owned()
 }
 
+fn help() -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tracehub-server")).arg("--help").output().expect("it runs");
+    String::from_utf8(output.stdout).expect("the help is text")
+}
+
 #[test]
 fn systemd_understands_the_unit_and_finds_little_that_it_exposes() {
     let folder = tempfile::tempdir().unwrap();
@@ -40,16 +45,24 @@ fn systemd_understands_the_unit_and_finds_little_that_it_exposes() {
     assert!(said.contains("Overall exposure level"), "{said}");
 }
 
-/// The exit codes that no restart heals are those of the help; systemd must not try for ever.
+/// `docs/operations.md` explains each exit code of the help, and no other; a code that a restart does not heal is one that
+/// systemd does not restart after.
 #[test]
-fn systemd_does_not_restart_what_restarting_does_not_heal() {
+fn the_document_explains_each_exit_code() {
+    let document = fs::read_to_string(repository("docs/operations.md")).unwrap();
+    let (_, section) = document.split_once("\n## Exit codes\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows: Vec<(&str, bool)> = rows.map(|(code, meaning)| (code, meaning.ends_with("| no |"))).collect();
+    let help = help();
+    let (_, told) = help.split_once("Exit codes: ").unwrap();
+    let told = told.split("\n\n").next().unwrap();
+    let told: Vec<&str> = told.split([' ', '\n']).filter(|word| word.parse::<u8>().is_ok()).collect();
+    assert_eq!(rows.iter().map(|(code, _)| *code).collect::<Vec<_>>(), told);
     let unit = fs::read_to_string(repository("packaging/tracehub-server.service")).unwrap();
-    let help = Command::new(env!("CARGO_BIN_EXE_tracehub-server")).arg("--help").output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
-    let codes = unit.lines().find_map(|line| line.strip_prefix("RestartPreventExitStatus=")).unwrap();
-    for code in codes.split(' ') {
-        assert!(help.contains(&format!(" {code} ")), "{code} is not in the help");
-    }
+    let kept_down = unit.lines().find_map(|line| line.strip_prefix("RestartPreventExitStatus=")).unwrap();
+    let in_vain: Vec<&str> = rows.iter().filter(|(_, in_vain)| *in_vain).map(|(code, _)| *code).collect();
+    assert_eq!(in_vain, kept_down.split(' ').collect::<Vec<_>>());
 }
 
 /// There is nobody to build an image in the tests. What it would copy is there, and what it would run works.
@@ -64,8 +77,7 @@ fn what_the_dockerfile_names_exists() {
     for member in ["crates", "examples", "webdriver", "xtask", "Cargo.toml", "Cargo.lock"] {
         assert!(ignored.lines().any(|line| line.strip_prefix('!') == Some(member)), "{member}");
     }
-    let help = Command::new(env!("CARGO_BIN_EXE_tracehub-server")).arg("--help").output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
+    let help = help();
     let variables = dockerfile.split([' ', '\n']).filter_map(|word| word.split_once('=')).map(|(name, _)| name);
     let ours: Vec<&str> = variables.filter(|name| name.starts_with("TRACEHUB_")).collect();
     assert_eq!(ours, ["TRACEHUB_DB", "TRACEHUB_HOST", "TRACEHUB_LOG_FORMAT"]);
