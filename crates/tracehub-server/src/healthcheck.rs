@@ -84,6 +84,9 @@ fn own_url(args: &Args) -> Result<String, HealthcheckError> {
     if args.port == 0 {
         return Err(HealthcheckError::Url { url, reason: "a server that took a free port must be named" });
     }
+    if args.tls_cert.is_some() {
+        return Err(HealthcheckError::Url { url, reason: "the server speaks TLS, and this check does not" });
+    }
     Ok(url)
 }
 
@@ -131,6 +134,7 @@ mod tests {
         assert_eq!(url(&["--port", "1", "--host", "0.0.0.0"]).unwrap(), "http://127.0.0.1:1/readyz");
         assert_eq!(url(&["--port", "1", "--host", "[::]"]).unwrap(), "http://[::1]:1/readyz");
         assert!(url(&["--port", "0"]).is_err());
+        assert!(url(&["--port", "1", "--tls-cert", "c", "--tls-key", "k"]).is_err());
     }
 
     #[test]

@@ -126,6 +126,8 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+
     use super::*;
     use crate::ingest::Command;
 
@@ -133,7 +135,12 @@ mod tests {
     async fn a_writer_that_answers_nothing_is_noticed_and_one_that_answers_again_too() {
         let (ingest, commands) = Ingest::new();
         let pulse = Pulse { patience: Duration::from_millis(100), ..Pulse::default() };
-        let (condition, supervisor) = (Condition::default(), Supervisor::default());
+        let folder = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let was_told = || socket.recv(&mut [0; 64]).is_ok();
+        let supervisor = Supervisor::at(folder.path().join("notify").as_os_str(), Some(EVERY * 9)).unwrap();
+        let condition = Condition::default();
         let look = async |read: Result<(), ApiError>| {
             // One look is over well before the next is due.
             let read = async || read.as_ref().copied().map_err(|_| ApiError::Storage);
@@ -142,6 +149,7 @@ mod tests {
         };
         let checks = look(Err(ApiError::Storage)).await;
         assert_eq!((checks.server, checks.writer, checks.database), (Check::Ok, Check::Silent, Check::Failing));
+        assert!(!was_told(), "the watchdog is not told that all is well");
         let writer = std::thread::spawn(move || {
             for command in commands {
                 match command {
@@ -152,6 +160,7 @@ mod tests {
         });
         let checks = look(Ok(())).await;
         assert_eq!((checks.writer, checks.database), (Check::Ok, Check::Ok));
+        assert!(was_told());
         ingest.stop();
         writer.join().unwrap();
         assert_eq!(look(Ok(())).await.writer, Check::Silent, "one that is gone");

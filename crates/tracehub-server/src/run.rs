@@ -103,16 +103,16 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let read = async || reader.query(|store| store.newest_entry_id()).await.map(drop);
     let stop = async {
         supervisor.ready(&status);
-        tokio::select! {
-            () = &mut shutdown => {}
-            () = retention::ask_regularly(ingest.clone()) => {}
-            () = pulse.watch(&ingest, &read, &supervisor) => {}
-            // It ends by itself only when it must; why, it says below.
-            _ = ended => {}
-        }
+        let may_drain = tokio::select! {
+            () = &mut shutdown => true,
+            () = retention::ask_regularly(ingest.clone()) => true,
+            () = pulse.watch(&ingest, &read, &supervisor) => true,
+            // It ends by itself only when it must; why, it says below. Without it there is nothing to go on with.
+            _ = ended => false,
+        };
         pulse.stop();
         supervisor.stopping();
-        if !drain.is_zero() {
+        if may_drain && !drain.is_zero() {
             tracing::info!(seconds = drain.as_secs(), "about to stop: /readyz says no, everything else goes on");
             tokio::select! {
                 () = tokio::time::sleep(drain) => {}
