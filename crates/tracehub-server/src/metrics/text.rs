@@ -106,7 +106,9 @@ mod tests {
     #[test]
     fn families_samples_and_distributions_have_their_form() {
         let histogram = Histogram::new(&[500_000, 1_000_000_000]);
-        [1_000, 2_000_000, 3_000_000_000].iter().for_each(|value| histogram.observe(*value));
+        for value in [1_000, 2_000_000, 3_000_000_000] {
+            histogram.observe(value);
+        }
         let mut text = Text::default();
         text.counter("a_total", "What it is.").sample(&[("x", "1"), ("y", "say \"no\"\n\\")], 2_u64);
         text.gauge("b", "Another.").value(1.5);

@@ -13,7 +13,8 @@ use crate::support::{Server, command, entry};
 /// gives the log.
 async fn provoked(format: &str) -> String {
     // The one text of a server's own that may have line breaks, on a system where names of files may.
-    let folder = tempfile::Builder::new().prefix("a\n2026-01-01T00:00:00.000000Z ERROR forged: ").tempdir().unwrap();
+    let folder = tempfile::Builder::new().prefix("a\n2026-01-01T00:00:00.000000Z ERROR forged: ").tempdir();
+    let folder = folder.expect("a temporary folder");
     let mut start = command(&folder.path().join("tracehub.db"));
     start.args(["--log", "trace", "--log-format", format]).env("TRACEHUB_SECRET", SECRET);
     let mut server = Server::spawn(folder, &mut start);
@@ -23,7 +24,7 @@ async fn provoked(format: &str) -> String {
     let bodies = [json!({"traces": [bad]}).to_string(), format!("{{\"traces\": \"{forged}\"}}"), forged.to_owned()];
     for body in bodies {
         let request = server.request(reqwest::Method::POST, "/ingest").header("x-tracehub-secret", SECRET);
-        request.header("content-type", "application/json").body(body).send().await.unwrap();
+        request.header("content-type", "application/json").body(body).send().await.expect("the server answers");
     }
     for path in [
         "/traces/a%0A2026-01-01T00:00:00.000000Z%20ERROR%20forged:%20lost%0D%0Ab",
@@ -34,12 +35,13 @@ async fn provoked(format: &str) -> String {
         let request = server.request(reqwest::Method::GET, path).header("x-tracehub-secret", SECRET);
         let request =
             request.header("user-agent", "a\tb").header("last-event-id", "%0Aforged").header("x-request-id", "\u{85}");
-        request.send().await.unwrap();
+        request.send().await.expect("the server answers");
     }
     // What no client of HTTP would send.
-    let mut raw = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    raw.write_all(b"GET /traces/a\x0b\x0cb HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\x0bforged\r\n\r\n").unwrap();
-    raw.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut raw = TcpStream::connect(server.url.trim_start_matches("http://")).expect("a connection");
+    raw.write_all(b"GET /traces/a\x0b\x0cb HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\x0bforged\r\n\r\n")
+        .expect("the server reads");
+    raw.set_read_timeout(Some(Duration::from_secs(5))).expect("the server reads");
     let _ = raw.read(&mut [0; 512]);
     server.terminate();
     let (status, log) = server.wait();

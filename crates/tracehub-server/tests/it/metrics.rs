@@ -57,8 +57,11 @@ async fn used() -> Server {
     server.ingest(&[first.clone(), entry("c2", 2.0, "b", "->"), entry("c1", 3.0, "c", "<-")]).await;
     assert_eq!(server.post("/ingest/single", first.to_string()).await.1["inserted"], false);
     assert_eq!(server.post("/ingest", "{\"traces\":[{}]}").await.0, 422);
-    assert_eq!(server.request(Method::POST, "/ingest").body("{}").send().await.unwrap().status(), 415);
-    assert_eq!(server.request(Method::DELETE, "/cleanup").send().await.unwrap().status(), 200);
+    assert_eq!(
+        server.request(Method::POST, "/ingest").body("{}").send().await.expect("the server answers").status(),
+        415
+    );
+    assert_eq!(server.request(Method::DELETE, "/cleanup").send().await.expect("the server answers").status(), 200);
     let mut stream = server.stream("/traces/c1/stream?timeout=0").await;
     while stream.block().await.is_some() {}
     server
