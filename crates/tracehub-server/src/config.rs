@@ -281,7 +281,8 @@ mod tests {
         assert!(config.access.secret.is_some_and(|secrets| secrets.accept("second-secret")));
         let err = resolve_args(&["--read-secret", "hunter2"]).unwrap_err().to_string();
         assert!(err.contains("TRACEHUB_READ_SECRET") && !err.contains("hunter2"), "{err}");
-        let args = Args::try_parse_from(["tracehub-server", "--secret", "a-long-secret", "--read-secret", "another-one"]);
+        let args =
+            Args::try_parse_from(["tracehub-server", "--secret", "a-long-secret", "--read-secret", "another-one"]);
         let shown = format!("{:?}", args.unwrap());
         assert!(!shown.contains("a-long") && !shown.contains("another") && shown.contains("***"), "{shown}");
         let err = resolve_args(&["--secret-file", "/nowhere/secret"]).unwrap_err().to_string();

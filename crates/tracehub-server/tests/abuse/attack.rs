@@ -40,7 +40,9 @@ pub(crate) fn raise_the_limit_of_descriptors() {
 impl Attack {
     pub(crate) async fn run(self, server: &Server, count: usize) {
         match self {
-            Self::SlowHeads => slow(server, count, b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: ", true, 6_500).await,
+            Self::SlowHeads => {
+                slow(server, count, b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: ", true, 6_500).await
+            }
             // Those that drip last for 15 s, for which the suite has no time.
             Self::SlowBodies => slow(server, count, &head("POST /ingest", 100), crate::is_full(), 17_000).await,
             Self::Idle => idle(server, count).await,

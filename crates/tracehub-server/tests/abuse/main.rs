@@ -1,5 +1,6 @@
 //! Abuse in numbers, beside a normal client that must not notice: slow heads, slow bodies, idle connections, large bodies
-//! that stand still, streams that nobody reads, gzip bombs, more connections than there may be.
+//! that stand still, streams that nobody reads, gzip bombs, more connections than there may be, more entries than can be
+//! stored.
 //!
 //! Its own program, so that nothing else is at work while it measures. `TRACEHUB_TEST_ABUSE=full`, which
 //! `cargo xtask abuse` sets, has each attack at full size and prints the figures.
@@ -7,6 +8,7 @@
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
 mod attack;
+mod overload;
 mod probe;
 #[expect(dead_code, reason = "the other tests use the rest")]
 #[path = "../it/raw.rs"]
@@ -25,8 +27,10 @@ use crate::attack::Attack;
 use crate::probe::{Probe, Usage};
 use crate::support::Server;
 
-/// What a normal request may take, at the 99th percentile.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// What a normal request may take, at the 99th percentile. The suite runs beside others and without optimisation, where
+/// only a server that stands still is noticed.
+const PATIENCE_MS: f64 = 100.0;
+const PATIENCE_OF_THE_SUITE_MS: f64 = 1_000.0;
 /// The most memory of a server under any of this.
 const MOST_MB: f64 = 200.0;
 
@@ -81,7 +85,7 @@ fn attack(name: &str, server: &Server, attacks: &[(Attack, usize)]) {
     );
     assert_eq!(seen.failures, Vec::<String>::new(), "{name}");
     // On a machine that is busy with other things a request takes longer, attack or not.
-    let most = PATIENCE.as_secs_f64() * 1000.0 + 3.0 * alone.milliseconds(0.99);
+    let most = if is_full() { PATIENCE_MS } else { PATIENCE_OF_THE_SUITE_MS } + 3.0 * alone.milliseconds(0.99);
     assert!(seen.milliseconds(0.99) < most, "{name}: {} ms of {most}", seen.milliseconds(0.99));
     assert!(after.peak_mb < MOST_MB, "{name}: {} MB", after.peak_mb);
 }
