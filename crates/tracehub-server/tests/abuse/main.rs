@@ -129,3 +129,29 @@ fn a_crowd_does_not_hide_how_the_server_is() {
     let server = start(&["--max-connections", "50"]);
     attack("a crowd at the door", &server, &[(Attack::Crowd, size(2_000, 20_000))]);
 }
+
+#[test]
+fn one_address_has_its_share_of_the_streams_and_no_more() {
+    const SHARE: usize = 2_048;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    attack::raise_the_limit_of_descriptors();
+    let server = start(&[]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut streams = Vec::new();
+        for number in 0..SHARE + 2 {
+            let mut stream = raw::connect(&server).await;
+            let request = b"GET /stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
+            tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("it is taken");
+            let answer = raw::answer(&mut stream).await.expect("an answer");
+            assert_eq!(answer.status, if number < SHARE { 200 } else { 503 }, "{answer:?}");
+            if answer.status == 503 {
+                assert_eq!(answer.body["error"], "too_many_streams");
+                assert!(answer.head.contains("retry-after: 1"), "{answer:?}");
+            }
+            streams.push(stream);
+        }
+        assert_eq!(server.get("/health").await.0, 200);
+        assert_eq!(server.get("/stats").await.1["streams"], SHARE);
+    });
+}

@@ -38,14 +38,15 @@ async fn send(server: &Server, connections: u32, first: u32, time: Duration, eve
         let mut outcome = Outcome::default();
         let mut stream = raw::connect(server).await;
         let mut due = began + every.mul_f64(f64::from(connection) / f64::from(connections));
+        let mut batch = Batch::new(first + connection);
         let mut number = 0;
         while began.elapsed() < time {
             tokio::time::sleep_until(due.into()).await;
             due = (due + every).max(Instant::now());
-            let request = request(first + connection, number);
+            let request = batch.numbered(number);
             number += 1;
             let began = Instant::now();
-            stream.write_all(&request).await.expect("the server takes it");
+            stream.write_all(request).await.expect("the server takes it");
             let answer = raw::answer(&mut stream).await.expect("an answer");
             let took = began.elapsed().as_secs_f64() * 1000.0;
             match answer.status {
@@ -72,20 +73,46 @@ async fn send(server: &Server, connections: u32, first: u32, time: Duration, eve
     all
 }
 
-/// A batch of new entries in ten chains.
-fn request(connection: u32, number: u32) -> Vec<u8> {
-    let mut body = String::from(r#"{"traces":["#);
-    for entry in 0..BATCH {
-        let comma = if entry == 0 { "" } else { "," };
-        let (chain, time) = (entry % 10, number * BATCH + entry);
-        let _ = write!(
-            body,
-            r#"{comma}{{"source_id":"MA","correlation_id":"c{connection}-{number}-{chain}","timestamp":{time},"suffix":"s","direction":"->","operation":"REST","endpoint":"/api/agents"}}"#
-        );
+/// A batch of entries in ten chains, encoded once: the sender must cost less than the server.
+struct Batch {
+    request: Vec<u8>,
+    /// Where the number of the batch stands, which makes its entries new.
+    places: Vec<usize>,
+}
+
+impl Batch {
+    const DIGITS: usize = 8;
+
+    fn new(connection: u32) -> Self {
+        let mut body = String::from(r#"{"traces":["#);
+        let mut places = Vec::new();
+        for entry in 0..BATCH {
+            let _ = write!(
+                body,
+                r#"{}{{"source_id":"MA","correlation_id":"c{}-{connection}-"#,
+                if entry == 0 { "" } else { "," },
+                entry % 10
+            );
+            places.push(body.len());
+            let _ = write!(
+                body,
+                r#"00000000","timestamp":{entry},"suffix":"s","direction":"->","operation":"REST","endpoint":"/api/agents"}}"#
+            );
+        }
+        body.push_str("]}");
+        let head = "POST /ingest HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
+        let head = format!("{head} {}\r\n\r\n", body.len());
+        places.iter_mut().for_each(|place| *place += head.len());
+        Self { request: format!("{head}{body}").into_bytes(), places }
     }
-    body.push_str("]}");
-    let head = "POST /ingest HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
-    format!("{head} {}\r\n\r\n{body}", body.len()).into_bytes()
+
+    fn numbered(&mut self, number: u32) -> &[u8] {
+        let digits = format!("{number:08}");
+        for place in &self.places {
+            self.request[*place..place + Self::DIGITS].copy_from_slice(digits.as_bytes());
+        }
+        &self.request
+    }
 }
 
 fn percentile(sorted: &[f64], share: f64) -> f64 {
