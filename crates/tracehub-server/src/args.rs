@@ -1,6 +1,7 @@
 //! The command line and the environment as typed. What it means is `config.rs`.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -70,7 +71,7 @@ pub struct Args {
     /// Secret for sending and deleting, and for reading unless that has its own; two, separated by a comma, while one
     /// takes the other's place. Others can see flags: rather use the variable or --secret-file
     #[arg(long, value_name = "SECRET", env = "TRACEHUB_SECRET", hide_env_values = true)]
-    pub secret: Option<String>,
+    pub secret: Option<Hidden>,
 
     /// File that holds the secret
     #[arg(long, value_name = "FILE", env = "TRACEHUB_SECRET_FILE", conflicts_with = "secret")]
@@ -78,7 +79,7 @@ pub struct Args {
 
     /// Secret for reading
     #[arg(long, value_name = "SECRET", env = "TRACEHUB_READ_SECRET", hide_env_values = true)]
-    pub read_secret: Option<String>,
+    pub read_secret: Option<Hidden>,
 
     /// File that holds the secret for reading
     #[arg(long, value_name = "FILE", env = "TRACEHUB_READ_SECRET_FILE", conflicts_with = "read_secret")]
@@ -130,6 +131,22 @@ pub struct Args {
     /// Process that the supervisor wants it from
     #[arg(long, hide = true, value_name = "PROCESS", env = "WATCHDOG_PID")]
     pub watchdog_pid: Option<u32>,
+}
+
+/// Text that is shown to nobody.
+#[derive(Clone)]
+pub struct Hidden(pub String);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
 }
 
 /// What else the program can do.

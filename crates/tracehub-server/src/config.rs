@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracehub_core::store::sqlite::Durability;
 
 use crate::access::{Hosts, Networks, Secrets, SecretsError};
-use crate::args::{Args, DurabilityArg};
+use crate::args::{Args, DurabilityArg, Hidden};
 use crate::connection::{ConnectionConfig, Tls, TlsError};
 use crate::notify::Supervisor;
 
@@ -194,12 +194,12 @@ fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, Conf
     Ok(AccessConfig {
         secret: secrets(
             ["--secret (TRACEHUB_SECRET)", "--secret-file (TRACEHUB_SECRET_FILE)"],
-            args.secret.as_deref(),
+            args.secret.as_ref(),
             args.secret_file.as_deref(),
         )?,
         read_secret: secrets(
             ["--read-secret (TRACEHUB_READ_SECRET)", "--read-secret-file (TRACEHUB_READ_SECRET_FILE)"],
-            args.read_secret.as_deref(),
+            args.read_secret.as_ref(),
             args.read_secret_file.as_deref(),
         )?,
         hosts: Hosts::of(address.ip(), &args.public_host),
@@ -211,7 +211,7 @@ fn resolve_access(args: &Args, address: SocketAddr) -> Result<AccessConfig, Conf
 /// Secrets from a value or a file; an empty value is none, which is what `VAR=` in a compose file means.
 fn secrets(
     settings: [&'static str; 2],
-    value: Option<&str>,
+    value: Option<&Hidden>,
     file: Option<&Path>,
 ) -> Result<Option<Secrets>, ConfigError> {
     let [by_value, by_file] = settings;
@@ -221,7 +221,7 @@ fn secrets(
         let parsed = Secrets::parse(&text);
         return parsed.map(Some).map_err(|source| ConfigError::Secret { setting: by_file, source });
     }
-    match value.filter(|value| !value.is_empty()) {
+    match value.map(|value| value.0.as_str()).filter(|value| !value.is_empty()) {
         None => Ok(None),
         Some(value) => {
             Secrets::parse(value).map(Some).map_err(|source| ConfigError::Secret { setting: by_value, source })
@@ -281,6 +281,10 @@ mod tests {
         assert!(config.access.secret.is_some_and(|secrets| secrets.accept("second-secret")));
         let err = resolve_args(&["--read-secret", "hunter2"]).unwrap_err().to_string();
         assert!(err.contains("TRACEHUB_READ_SECRET") && !err.contains("hunter2"), "{err}");
+        let args =
+            Args::try_parse_from(["tracehub-server", "--secret", "a-long-secret", "--read-secret", "another-one"]);
+        let shown = format!("{:?}", args.unwrap());
+        assert!(!shown.contains("a-long") && !shown.contains("another") && shown.contains("***"), "{shown}");
         let err = resolve_args(&["--secret-file", "/nowhere/secret"]).unwrap_err().to_string();
         assert!(err.contains("/nowhere/secret"), "{err}");
     }

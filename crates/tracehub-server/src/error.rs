@@ -60,8 +60,7 @@ pub(crate) enum ApiError {
 impl ApiError {
     fn code(&self) -> (StatusCode, ErrorCode) {
         match self {
-            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
-            Self::Malformed => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
+            Self::BadRequest(_) | Self::Malformed => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, ErrorCode::UriTooLong),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::HeadTooLarge),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),

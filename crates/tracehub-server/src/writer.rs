@@ -96,6 +96,7 @@ impl Writer {
     fn run(mut self) -> Result<(), StoreError> {
         loop {
             let Ok(first) = self.next() else { return Ok(()) };
+            let began = Instant::now();
             let group = self.collect(first);
             // Those whose entries may be tried find out by themselves what the store takes.
             if (group.batches.is_empty() || self.recovery.refusal().is_some()) && self.upkeep.has_room(&*self.store) {
@@ -107,8 +108,12 @@ impl Writer {
                 }
             }
             let rows = group.rows;
+            let totals = group.rooms.first().map(Room::totals);
             self.commit(group);
             self.go_on_with_upkeep(rows);
+            if let Some(totals) = totals {
+                totals.keep_pace(rows, began.elapsed());
+            }
             if self.stopping {
                 self.finish();
                 return Ok(());

@@ -117,3 +117,32 @@ async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Sha
         body.extend_from_slice(&chunk);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use futures_util::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// What becomes of a body of which a byte comes after each of these pauses, in seconds, and how long that takes.
+    async fn receive(pauses: &'static [u64]) -> (Result<usize, ApiError>, u64) {
+        let bytes = stream::iter(pauses).then(async |pause| {
+            tokio::time::sleep(Duration::from_secs(*pause)).await;
+            Ok(web::Bytes::from_static(b" "))
+        });
+        let mut payload = Payload::from(Box::pin(bytes) as std::pin::Pin<Box<dyn stream::Stream<Item = _>>>);
+        let began = Instant::now();
+        let body = JsonBody::<1000>::from_request(&TestRequest::default().to_http_request(), &mut payload).await;
+        (body.map(|body| body.0.len()), began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_but_not_for_long() {
+        assert!(matches!(receive(&[4, 4, 4]).await, (Ok(3), 12)));
+        assert!(matches!(receive(&[1, 6, 1]).await, (Err(ApiError::RequestTimeout), 6)));
+        assert!(matches!(receive(&[2; 100]).await, (Err(ApiError::RequestTimeout), 15)));
+        assert!(matches!(receive(&[0; 1001]).await, (Err(ApiError::BodyTooLarge(1000)), 0)));
+    }
+}

@@ -42,6 +42,7 @@ async fn store(
 ) -> Result<IngestAnswer, ApiError> {
     let work = async {
         let body = body?.0;
+        state.ingest.check()?;
         let Some(limit) = &state.ingest_limit else { return state.ingest.store(parse(body)?).await };
         let address = state.access.address_of(request);
         // Who may not send costs no more than its bytes.

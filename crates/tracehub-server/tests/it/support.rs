@@ -21,9 +21,11 @@ pub(crate) struct Server {
     client: Client,
 }
 
-/// The server's command with a clean environment and a free port.
+/// The server's command with a clean environment and a free port. `TRACEHUB_TEST_SERVER` names another program than the
+/// one that was built with the tests: what is measured is measured in release mode.
 pub(crate) fn command(database: &std::path::Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tracehub-server"));
+    let program = std::env::var_os("TRACEHUB_TEST_SERVER");
+    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_tracehub-server").into()));
     command.env_clear().env("TRACEHUB_DB", database).env("TRACEHUB_PORT", "0").stdin(Stdio::null());
     command
 }
