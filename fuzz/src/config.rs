@@ -13,6 +13,9 @@ use tracehub_server::config::{ConfigError, resolve};
 const TEXTS: [&str; 5] = ["url", "secret", "secret_file", "output", "color"];
 
 /// Checks any text as each of them; on the command line, each line is an argument.
+///
+/// # Panics
+/// Something does not hold.
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     check_file(text);

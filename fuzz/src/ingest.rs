@@ -17,6 +17,9 @@ const BEYOND_THE_MODEL: [&str; 4] =
     ["number out of range", "recursion limit exceeded", "surrogate", "unexpected end of hex escape"];
 
 /// Checks any bytes as a body of either kind.
+///
+/// # Panics
+/// Something does not hold.
 pub fn check(bytes: &[u8]) {
     let read = read(bytes);
     check_one(bytes, IngestBatch::parse(bytes.to_vec()), read.as_ref().map(model::batch));

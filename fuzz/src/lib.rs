@@ -3,6 +3,7 @@
 //! A target is a function that takes any bytes and panics when something does not hold. `cargo xtask fuzz` lets libFuzzer
 //! look for bytes that make it (`fuzz_targets/`), beginning with those in `corpus/`; the tests of this crate replay the
 //! corpus, and feed the same functions with what is nearly right.
+#![expect(clippy::expect_used, reason = "a target panics when something does not hold: so libFuzzer learns of it")]
 
 use std::io;
 
@@ -29,6 +30,9 @@ pub const TARGETS: [Target; 5] = [
 ///
 /// # Errors
 /// A file cannot be read.
+///
+/// # Panics
+/// Something does not hold.
 pub fn replay(check: fn(&[u8])) -> io::Result<()> {
     for file in std::env::args_os().skip(1) {
         check(&std::fs::read(file)?);

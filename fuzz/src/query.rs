@@ -12,6 +12,9 @@ const TEXTS: [&str; 5] = ["q", "source", "endpoint", "host", "operation"];
 const EXACT_SECONDS: u64 = 1 << 40;
 
 /// Checks any text as a query string, and as an id in a path.
+///
+/// # Panics
+/// Something does not hold.
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     check_query(text);

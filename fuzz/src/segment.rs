@@ -6,6 +6,9 @@ use tracehub_core::wire::ingest::IngestBatch;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Checks any bytes as a segment, and as what follows a header that is right.
+///
+/// # Panics
+/// Something does not hold.
 pub fn check(bytes: &[u8]) {
     check_segment(bytes);
     // The checksum keeps what is behind it from ever being looked at, so it is made right here.

@@ -9,6 +9,9 @@ use tracehub_client::{StreamEvent, TraceEntry};
 const MAX_SINGLE_BYTES: usize = 2_000;
 
 /// Checks any bytes as what a connection brings. The first byte says how they are cut.
+///
+/// # Panics
+/// Something does not hold.
 pub fn check(bytes: &[u8]) {
     let Some((&seed, stream)) = bytes.split_first() else { return };
     let whole = events([stream]);
@@ -27,6 +30,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// The bytes in pieces of different sizes, some of them empty.
+#[must_use]
 pub fn pieces(mut bytes: &[u8], seed: u8) -> Vec<&[u8]> {
     let mut state = usize::from(seed);
     let mut pieces = Vec::new();

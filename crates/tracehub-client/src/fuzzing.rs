@@ -26,6 +26,9 @@ pub fn events<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Result<Str
 ///
 /// # Errors
 /// Why the bytes are no segment.
+///
+/// # Panics
+/// Entries were taken from a segment that is damaged.
 pub fn segment_entries(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut batch = Batch::default();
     let decoded = segment::decode(bytes, &mut batch).map_err(|damage| damage.to_string());

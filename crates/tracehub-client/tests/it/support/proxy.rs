@@ -12,8 +12,8 @@ use socket2::SockRef;
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Everything passes, each piece so much later.
-    Delay(Duration),
+    /// Each piece comes so much later; so many bytes reach the server, then both sides are closed.
+    Delay(Duration, usize),
     /// So many bytes reach the server, then both sides are closed.
     CutRequest(usize),
     /// The same, as by a crash: with a reset.
@@ -28,13 +28,6 @@ pub(crate) enum Fate {
     TrickleAnswer,
 }
 
-impl Fate {
-    /// Whether it breaks every connection sooner or later.
-    fn is_fatal(self) -> bool {
-        !matches!(self, Self::Delay(_))
-    }
-}
-
 /// Runs until it is dropped; its connections end with it.
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -45,7 +38,7 @@ pub(crate) struct Proxy {
 struct Shared {
     server: SocketAddr,
     stopping: AtomicBool,
-    /// Connections that were broken.
+    /// Connections that are over. Clients would keep them for ever.
     broken: AtomicU64,
     open: Mutex<Vec<Arc<Pair>>>,
 }
@@ -116,7 +109,7 @@ impl Shared {
             let (pair, shared) = (Arc::clone(&pair), Arc::clone(self));
             thread::spawn(move || {
                 let is_half_closed = way(&pair).is_ok_and(|()| matches!(pair.fate, Fate::HalfClose(_)));
-                if !is_half_closed && pair.close() && pair.fate.is_fatal() {
+                if !is_half_closed && pair.close() {
                     shared.broken.fetch_add(1, Ordering::SeqCst);
                 }
             });
@@ -139,7 +132,7 @@ impl Pair {
 
     fn pass_requests(&self) -> io::Result<()> {
         let most = match self.fate {
-            Fate::CutRequest(most) | Fate::ResetRequest(most) | Fate::HalfClose(most) => most,
+            Fate::CutRequest(most) | Fate::ResetRequest(most) | Fate::HalfClose(most) | Fate::Delay(_, most) => most,
             _ => usize::MAX,
         };
         self.copy(&self.client, &self.server, most, self.fate == Fate::TrickleRequest)?;
@@ -165,7 +158,7 @@ impl Pair {
             if length == 0 {
                 return Ok(());
             }
-            if let Fate::Delay(delay) = self.fate {
+            if let Fate::Delay(delay, _) = self.fate {
                 thread::sleep(delay);
             }
             let passing = &buffer[..length.min(most)];
