@@ -32,7 +32,8 @@ pub fn start() -> ExitCode {
         },
     };
     let args = &typed.args;
-    let mut screen = Screen::new(&args.output).with_pager(settings::pager(args));
+    let pager = config.as_ref().and_then(|config| config.pager.clone());
+    let mut screen = Screen::new(&args.output).with_pager(pager);
     if matches!(args.command, Command::Export(_) | Command::Completions(_) | Command::Man(_)) {
         screen = screen.for_programs();
     }

@@ -17,8 +17,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What is expected of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Course {
-    /// When the server should long have ended it; none if it never need.
+    /// When the server should long have ended it, unless entries still come; none if it never need.
     pub(crate) allowed: Option<Duration>,
+    /// How long it may take after an entry to send the next or to end, beyond its time.
+    pub(crate) patience: Duration,
     /// How long it may be without a byte.
     pub(crate) silence: Duration,
 }
@@ -71,6 +73,7 @@ impl TraceStream {
             match self.events.next() {
                 Some(Ok(event)) => {
                     self.ended = !matches!(event, StreamEvent::Entry { .. });
+                    self.put_off_deadline();
                     return Some(Ok(event));
                 }
                 Some(Err(reason)) => return Some(Err(self.malformed(reason))),
@@ -108,6 +111,14 @@ impl TraceStream {
             if self.events.push(&chunk) {
                 return Ok(());
             }
+        }
+    }
+
+    /// What is stored may take longer than the stream's time: as long as entries come, a server is not late.
+    fn put_off_deadline(&mut self) {
+        let more = Instant::now().checked_add(self.course.patience);
+        if self.deadline.is_some_and(|deadline| more.is_some_and(|more| deadline < more)) {
+            self.deadline = more;
         }
     }
 

@@ -83,6 +83,7 @@ fn padded(text: Text, width: usize) -> Text {
     text.and(Style::new(), " ".repeat(spaces))
 }
 
+/// An entry after whatever comes first. Nothing of what was logged is cut off: on a terminal it goes on below.
 fn line(out: &mut impl Write, first: Text, entry: &TraceEntry, lining: &Lining, look: &Look) -> io::Result<()> {
     let mut text = first.join(padded(Text::plain(look.time(entry.timestamp(), lining.all_today)), 0));
     if let Some(width) = lining.id {
@@ -93,7 +94,6 @@ fn line(out: &mut impl Write, first: Text, entry: &TraceEntry, lining: &Lining, 
     if let Some(data) = entry.data() {
         text = text.and(Style::new(), "  ").and(style::FAINT, harmless(data));
     }
-    // Nothing of what was logged is cut off: on a terminal it goes on below.
     text.write(out, look.width, INDENT)
 }
 

@@ -81,8 +81,10 @@ impl Progress {
 
     fn draw(&mut self, text: Text) {
         self.next_draw = Instant::now() + DRAW_EVERY;
+        // A stream that takes colours away would take the clearing of the line too.
+        self.clear();
         // Progress that cannot be shown is no reason to stop.
-        let _ = write!(anstream::stderr(), "{CLEAR}{}", text.painted());
+        let _ = write!(anstream::stderr(), "{}", text.painted());
     }
 
     fn clear(&self) {

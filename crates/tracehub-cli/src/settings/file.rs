@@ -19,6 +19,8 @@ pub(crate) struct ConfigFile {
     pub(crate) output: Option<String>,
     pub(crate) color: Option<String>,
     pub(crate) utc: Option<bool>,
+    pub(crate) request_timeout: Option<u64>,
+    pub(crate) pager: Option<String>,
     #[serde(skip)]
     path: PathBuf,
 }

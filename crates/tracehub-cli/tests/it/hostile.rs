@@ -107,7 +107,7 @@ fn on_a_terminal(url: &str, args: &[&str]) -> String {
 
 proptest! {
     // Each case starts some thirty processes.
-    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_control_byte_of_an_entry_reaches_the_output(

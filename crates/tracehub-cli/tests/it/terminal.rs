@@ -62,7 +62,8 @@ fn what_is_narrow_still_says_the_most_important() {
          import-of-a-wh…   120000  01-31 16:00:00  1 h 00 m  CATALOGUE,IMP…  yes\n"
     );
     assert!(view(30, &["correlations"]).contains("\norder-43          no, 3 m 04 s\n"));
-    assert!(view(30, &["show", "order-43"]).contains("└─ PAY@pay-1 …  unfinished\n"));
+    let tree = view(30, &["show", "order-43"]);
+    assert!(tree.contains("   └─ PAY@pay-1 R…  unfinished\n"), "{tree}");
     assert!(view(40, &["diff", "order-42", "order-43"]).contains("did not come back\n"));
 }
 
