@@ -217,7 +217,8 @@ impl Browser {
     pub fn main_thread_ms(&self) -> Result<f64, DriveError> {
         let metrics = self.developer("Performance.getMetrics", &json!({}))?;
         let metrics = metrics["metrics"].as_array().into_iter().flatten();
-        let seconds = metrics.filter(|metric| metric["name"] == "TaskDuration").find_map(|metric| metric["value"].as_f64());
+        let seconds =
+            metrics.filter(|metric| metric["name"] == "TaskDuration").find_map(|metric| metric["value"].as_f64());
         seconds.map(|seconds| seconds * 1_000.0).ok_or_else(|| refused("Performance.getMetrics", "no TaskDuration", ""))
     }
 

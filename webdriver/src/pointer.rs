@@ -39,7 +39,8 @@ impl Browser {
     }
 
     fn act(&self, actions: &[Value]) -> Result<(), DriveError> {
-        let pointer = json!({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions});
+        let pointer =
+            json!({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions});
         self.post("/actions", &json!({ "actions": [pointer] })).map(drop)
     }
 }

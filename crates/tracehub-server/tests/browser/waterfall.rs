@@ -21,7 +21,9 @@ async fn a_call_shows_both_checkpoints_beside_a_pointer_that_rests_on_it() {
     page.point_at(&nth_row(2), (0.9, 0.5)).unwrap();
     page.wait_for(&testid("peek")).unwrap();
     let text = page.text(&testid("peek")).unwrap();
-    for part in ["stock", "/stock/reserve", "app-2", "30 ms", "Enter", "+10 ms", "lamp-7", "Leave", "+40 ms", "reserved"] {
+    for part in
+        ["stock", "/stock/reserve", "app-2", "30 ms", "Enter", "+10 ms", "lamp-7", "Leave", "+40 ms", "reserved"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     page.point_at(&testid("copy-id"), (0.5, 0.5)).unwrap();
@@ -45,7 +47,9 @@ async fn data_is_laid_out_to_the_digit_and_can_be_copied() {
     page.run("document.querySelector('[data-testid=detail] .block .text-button').click()", &[]).unwrap();
     page.see(&format!("window.__copied === {}", json!(laid_out)));
     page.run("document.querySelector('[data-testid=detail] .checkpoint .text-button').click()", &[]).unwrap();
-    page.see("window.__copied.includes('\"source_id\": \"till\"') && window.__copied.includes('12345678901234567890123')");
+    page.see(
+        "window.__copied.includes('\"source_id\": \"till\"') && window.__copied.includes('12345678901234567890123')",
+    );
     page.see_text("Never came.");
 }
 
@@ -176,9 +180,15 @@ async fn a_call_that_goes_on_is_hatched_up_to_now() {
     let first = seconds(&page.see(&format!("{label}.includes('so far') && {label}")));
     page.see(&format!("parseFloat({label}) > {first} + 0.9"));
     let (edge, hatched) = (
-        page.run("return document.querySelector('[data-state=unfinished] .call-track').getBoundingClientRect().right", &[]),
-        page.run("const bar = document.querySelector('[data-state=unfinished] .bar');
-                  return [bar.getBoundingClientRect().right, getComputedStyle(bar).backgroundImage]", &[]),
+        page.run(
+            "return document.querySelector('[data-state=unfinished] .call-track').getBoundingClientRect().right",
+            &[],
+        ),
+        page.run(
+            "const bar = document.querySelector('[data-state=unfinished] .bar');
+                  return [bar.getBoundingClientRect().right, getComputedStyle(bar).backgroundImage]",
+            &[],
+        ),
     );
     let hatched = hatched.unwrap();
     assert!((edge.unwrap().as_f64().unwrap() - hatched[0].as_f64().unwrap()).abs() < 1.0);
@@ -225,7 +235,11 @@ async fn many_sources_leave_room_for_the_calls_and_lead_to_them() {
     page.click(&testid("more-sources")).unwrap();
     page.wait_for(&testid("who-panel")).unwrap();
     page.see("document.querySelectorAll('[data-testid=who-panel] .who-line').length === 240");
-    page.run("[...document.querySelectorAll('.who-line')].find(line => line.innerText.includes('node-1\\n')).click()", &[]).unwrap();
+    page.run(
+        "[...document.querySelectorAll('.who-line')].find(line => line.innerText.includes('node-1\\n')).click()",
+        &[],
+    )
+    .unwrap();
     // That one alone, and not node-10 too.
     page.see_count("call-row", 1);
     assert!(page.text(&testid("call-row")).unwrap().contains("service-1"));
@@ -233,7 +247,9 @@ async fn many_sources_leave_room_for_the_calls_and_lead_to_them() {
     // The diagram draws the lifelines in sight alone.
     page.press(&key::ESCAPE.to_string()).unwrap();
     page.press("3").unwrap();
-    page.see("document.querySelectorAll('.lane-name').length > 4 && document.querySelectorAll('.lane-name').length < 20");
+    page.see(
+        "document.querySelectorAll('.lane-name').length > 4 && document.querySelectorAll('.lane-name').length < 20",
+    );
     page.assert_no_complaints();
 }
 
@@ -252,7 +268,9 @@ async fn a_sequence_is_searched_and_walked_through() {
     server.ingest(&chain).await;
     let page = Page::new();
     page.open(&format!("{}/?chain=order-1&tab=sequence", server.url)).unwrap();
-    page.see("document.querySelectorAll('.event').length === 10 && document.querySelectorAll('.lane-name').length === 4");
+    page.see(
+        "document.querySelectorAll('.event').length === 10 && document.querySelectorAll('.lane-name').length === 4",
+    );
     // Two marks outside of all calls are not each other's, nor what a pointer is on.
     assert_eq!(page.count(".event.is-hovered, .event.is-selected").unwrap(), 0);
     page.press("jjj").unwrap();
