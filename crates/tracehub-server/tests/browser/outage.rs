@@ -45,6 +45,19 @@ async fn a_server_that_hangs_is_noticed_though_no_connection_breaks() {
     page.see_listed(&["order-1", "order-2"]);
 }
 
+#[tokio::test]
+async fn a_server_that_takes_no_entries_is_said_to_and_can_be_read() {
+    // More than any disk has free, in a size that the setting can say.
+    let server = Server::start_in(tempfile::tempdir().unwrap(), &["--min-free-bytes", "1000000000000000"]);
+    let body = serde_json::json!({ "traces": entries("order-1", 10.0, &ORDER) }).to_string();
+    assert_eq!(server.post("/ingest", body).await.0, 503);
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.wait_for(&testid("degraded")).unwrap();
+    page.wait_for(&testid("empty")).unwrap();
+    page.see_count("banner", 0);
+}
+
 fn signal(server: &Server, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &server.process().to_string()]).status();
     assert!(sent.expect("there is a kill").success(), "{name}");
