@@ -122,7 +122,7 @@ const look = () => document.querySelectorAll('[data-testid=call-row]').length > 
     : requestAnimationFrame(look);
 look();";
 
-/// Scrolls from the top for two seconds, so many pixels for each frame, looking at each.
+/// Scrolls from the top for a moment, so many pixels for each frame, looking at each.
 const SCROLL: &str = "
 const scroll = async (name, pixels) => {
     const rows = () => document.querySelectorAll(`[data-testid=${name}]`);
@@ -135,7 +135,7 @@ const scroll = async (name, pixels) => {
     if (end < 10000) throw new Error(`there is nothing to scroll: ${end}`);
     box.scrollTop = 0;
     let most = 0, elements = 0, blank = 0;
-    const gaps = await frameGaps(2000, frame => {
+    const gaps = await frameGaps(1200, frame => {
         most = Math.max(most, rows().length);
         elements = Math.max(elements, document.querySelectorAll('*').length);
         blank += rows().length === 0 ? 1 : 0;
