@@ -132,8 +132,8 @@ async fn the_rate_line_knows_what_came_before_the_page_was_opened() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let page = Page::new();
     page.open_chains(&server.url);
-    // 600 entries within a quarter of a minute.
-    page.see("document.querySelector('[data-testid=rate]').title.includes('at most 40 in a second')");
+    // 600 entries within half a minute.
+    page.see("document.querySelector('[data-testid=rate]').title.includes('at most 20 in a second')");
     page.see("Math.min(...document.querySelector('.rate-edge').getAttribute('points').split(' ').map(point => point.split(',')[1])) === 2");
     let calls = [Call("till", "app-1", "/sum", 0.0, Some(1.0)); 1];
     let later: Vec<_> = (0..45).flat_map(|number| entries(&format!("later-{number}"), 0.0, &calls)).collect();
