@@ -143,6 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ours_is_what_its_note_says() {
+        use sha2::{Digest as _, Sha256};
+
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/vendor");
+        let note = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        for asset in ASSETS.iter().filter(|asset| asset.name.starts_with("vendor/")) {
+            let digest =
+                Sha256::digest(asset.content).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            let name = asset.name.trim_start_matches("vendor/");
+            let line = note.lines().find(|line| line.contains(&format!("`{name}`"))).expect("the note names it");
+            assert!(line.contains(&digest), "{name} is {digest}");
+        }
+        for licence in ["LICENSE-htm.txt", "LICENSE-preact.txt"] {
+            assert!(note.contains(licence) && folder.join(licence).exists(), "{licence}");
+        }
+    }
+
+    #[test]
     fn every_file_of_ours_says_first_what_it_is_for_and_asks_for_nothing_elsewhere() {
         for asset in ASSETS.iter().filter(|asset| asset.name.starts_with("page/") && asset.kind != Kind::Image) {
             let text = std::str::from_utf8(asset.content).unwrap();

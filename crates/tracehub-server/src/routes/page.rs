@@ -6,9 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use crate::error::ApiError;
 use crate::page::PAGE;
 
-/// What the page may do in a browser: run and show what this server sends, and talk to this server.
+/// What the page may do in a browser: run and show what this server sends, and talk to this server. The last two have the
+/// browser refuse whatever would make markup or code of a text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-                      font-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+                      font-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                      require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// An address under a hash never has other content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";

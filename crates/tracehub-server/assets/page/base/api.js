@@ -18,6 +18,11 @@ export class Refusal extends Error {
 /** No answer at all. */
 export class Unreachable extends Error {}
 
+/** Whether a failure stays what it is however often the same is asked. */
+export function isFinal(error) {
+  return error instanceof Refusal && error.status < 500 && error.status !== 429;
+}
+
 /** How long an answer may take, all of it. The server gives up on a question after seconds; a lost connection never does. */
 const ANSWER_MS = 60_000;
 

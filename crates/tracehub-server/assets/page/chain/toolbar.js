@@ -44,8 +44,8 @@ export function Toolbar({
         <${IconButton} icon="expand" label="Expand all" hint="Expand all ( L ), one level ( ] )" onClick=${folding.expandAll} data-testid="expand" />
       </span>`}
       ${hasSearch && html`
-        <button type="button" class="toggle" aria-pressed=${isAbsolute} title="Times of the clock (t)" onClick=${onAbsolute} data-testid="absolute">
-          Clock times
+        <button type="button" class="toggle is-clock" aria-pressed=${isAbsolute} aria-label="Clock times" title="Times of the clock (t)" onClick=${onAbsolute} data-testid="absolute">
+          <${Icon} name="clock" /> Clock times
         </button>`}
       <button type="button" class="toggle is-live" aria-pressed=${isFollowing} onClick=${onFollow} data-testid="follow"
         title=${isFollowing ? 'Stop following (f)' : 'Follow what comes in (f)'}>

@@ -3,10 +3,10 @@
 
 import { get, serverTime } from '../base/api.js';
 
-/** Seconds between two moments that are asked for: one question each. */
-const STEP = 15;
+/** Seconds between two moments that are asked for. Each is a question that the server looks through its arrivals for. */
+const STEP = 30;
 
-/** A function that gives how many entries came in the second that was so many seconds ago, on the average of its quarter minute. */
+/** A function that gives how many entries came in the second that was so many seconds ago, on the average of its half minute. */
 export async function history(seconds) {
   const now = serverTime();
   const steps = Math.ceil(seconds / STEP);

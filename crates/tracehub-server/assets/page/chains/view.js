@@ -1,7 +1,7 @@
 // The list of chains: the most recently active first, and alive.
 
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
-import { get, Refusal } from '../base/api.js';
+import { get, isFinal, Refusal } from '../base/api.js';
 import { bytes, count } from '../base/format.js';
 import { useNow, useTitle } from '../base/hooks.js';
 import { Icon } from '../base/icons.js';
@@ -58,6 +58,8 @@ export function ChainsView({ parameters }) {
           setFault(null);
         } catch (error) {
           if (error instanceof Refusal) setFault(error);
+          // What will not be otherwise the next time is not asked again by itself.
+          if (!isFinal(error)) throw error;
         }
       }, PAUSE_MS),
     [],
