@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod demo;
 mod kill;
+mod powercut;
 mod process;
 mod screenshots;
 mod setup;
@@ -34,10 +35,10 @@ enum Command {
     /// Stops at the first stage that fails and names it. This is what continuous integration runs, nothing more.
     Ci,
 
-    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, and Chromium
+    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, Chromium, strace, libfaketime
     ///
-    /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium or its driver
-    /// are missing, installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
+    /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium, its driver,
+    /// strace or libfaketime are missing, installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
     Setup,
 
     /// Run the tests, after setup and a build of the programs they start
@@ -68,6 +69,13 @@ enum Command {
         rounds: u32,
     },
 
+    /// Watch a server through its system calls, and look what a power cut at any moment would have left of its disk
+    ///
+    /// Rebuilds the disk at many moments, with what was synced and none, the beginning or a random half of the rest, cut
+    /// within writes. Opens each with the server's store: with the default durability nothing that was answered may be
+    /// missing and nothing broken. `normal` is shown beside it.
+    Powercut(powercut::Options),
+
     /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
     /// Eight customers place orders; some hang, some are slow, and one host's clock is wrong. Everything runs on free
@@ -92,6 +100,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Kill { rounds } => kill::run(rounds),
+        Command::Powercut(options) => powercut::run(&options),
         Command::Demo { keep } => demo::run(keep),
         Command::Screenshots => screenshots::run(),
     };

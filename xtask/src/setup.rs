@@ -1,5 +1,5 @@
 //! `cargo xtask setup`: what the tests need beside Rust. `python` is the original and what comes with Python, `browser`
-//! what the tests of the page drive, `debian` how packages of the system are installed.
+//! what the tests of the page drive, `tracing` by what disks fail and clocks are set, `debian` how packages of the system are installed.
 
 use anyhow::Result;
 
@@ -8,6 +8,7 @@ use crate::process::stage;
 mod browser;
 mod debian;
 mod python;
+mod tracing;
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
@@ -17,5 +18,6 @@ pub(crate) fn run() -> Result<()> {
 /// The stage itself: quick when everything is there.
 pub(crate) fn install() -> Result<()> {
     python::install()?;
+    tracing::install()?;
     browser::install()
 }

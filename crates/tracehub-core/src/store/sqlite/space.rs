@@ -11,6 +11,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::open::beside;
 use super::write::SqliteWriter;
 use crate::store::{BoxError, StoreSize};
 
@@ -52,10 +53,8 @@ pub(super) fn free_disk_bytes(path: &Path) -> io::Result<Option<u64>> {
     let on_disk = disk.f_bavail.saturating_mul(disk.f_frsize);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     let below_limit = match limit {
-        Some(limit) => limit.saturating_sub(bytes(path).max(bytes(Path::new(&log)))),
+        Some(limit) => limit.saturating_sub(bytes(path).max(bytes(&beside(path, "-wal")))),
         None => u64::MAX,
     };
     Ok(Some(on_disk.min(below_limit)))
