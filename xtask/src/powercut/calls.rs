@@ -39,14 +39,16 @@ pub(super) fn read(log: impl BufRead, folder: &str, calls: &mut Vec<Call>) -> Re
         let line = line.context("the log of strace cannot be read")?;
         let Some((process, text)) = line.split_once(' ') else { continue };
         let text = text.trim_start();
-        if let Some(begin) = text.strip_suffix(" <unfinished ...>") {
+        // The last is a call that a kill has cut off: nobody knows how it ended.
+        let begin = text.strip_suffix(" <unfinished ...>").or_else(|| text.strip_suffix(" = ?"));
+        if let Some(begin) = begin.filter(|begin| !begin.starts_with("<... ")) {
             let begun = calls.len();
             if let Some(call) = effect(begin, None, begun, folder)? {
                 calls.push(call);
             }
             open.insert(process.to_owned(), Open { text: begin.to_owned(), begun });
         } else if let Some(end) = text.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>")) {
-            let Some(Open { text, begun }) = open.remove(process) else { continue };
+            let Some(Open { text, begun }) = open.remove(process).filter(|_| !end.1.ends_with(" = ?")) else { continue };
             calls.extend(effect(&text, Some(result(end.1)?), begun, folder)?.filter(|call| !begins(call)));
         } else if text.ends_with(|last: char| last != '+' && last != '-') && text.contains('(') {
             calls.extend(effect(text, Some(result(text)?), calls.len(), folder)?);
@@ -209,6 +211,19 @@ mod tests {
         );
         let write = Call::Write { name: "a".to_owned(), offset: 0, bytes: vec![1] };
         assert_eq!(calls(&log), [write, Call::Sync { name: "a".to_owned(), begun: 0 }]);
+    }
+
+    #[test]
+    fn a_call_that_a_kill_cuts_off_may_have_written_and_has_not_synced() {
+        let log = format!(
+            r#"7 pwrite64(3<{A}>, "\x01", 1, 0) = ?
+8 fsync(3<{A}> <unfinished ...>) = ?
+9 fsync(3<{A}> <unfinished ...>
+9 <... fsync resumed>) = ?
+7 +++ killed by SIGKILL +++
+"#
+        );
+        assert_eq!(calls(&log), [Call::Write { name: "a".to_owned(), offset: 0, bytes: vec![1] }]);
     }
 
     #[test]
