@@ -14,7 +14,7 @@ use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
 use crate::clock::Clock;
-use crate::condition::{Condition, Trouble};
+use crate::condition::Condition;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
@@ -95,7 +95,8 @@ impl Writer {
             let Ok(first) = self.next() else { return Ok(()) };
             let group = self.collect(first);
             // Those whose entries may be tried find out by themselves what the store takes.
-            if (group.batches.is_empty() || self.recovery.refusal().is_some()) && self.upkeep.has_room(&*self.store) {
+            let may_look = group.batches.is_empty() || self.recovery.refusal().is_some();
+            if may_look && self.upkeep.obstacle(&*self.store).is_none() {
                 let outcome = self.recovery.look(&mut *self.store);
                 if outcome.is_err() {
                     refuse(group.replies, || ApiError::Storage);
@@ -191,9 +192,9 @@ impl Writer {
             refuse(replies, refusal);
             return;
         }
-        if !self.upkeep.has_room(&*self.store) {
-            self.recovery.is_in(Trouble::StorageFull);
-            refuse(replies, || ApiError::StorageFull);
+        if let Some(trouble) = self.upkeep.obstacle(&*self.store) {
+            self.recovery.is_in(trouble);
+            refuse(replies, self.recovery.refusal().unwrap_or(|| ApiError::StorageFull));
             return;
         }
         let now = self.clock.now();
@@ -282,80 +283,4 @@ fn answer(receipt: &Receipt) -> IngestAnswer {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-    use tokio::sync::oneshot;
-    use tracehub_core::store::{Deleted, EntryId, StoreSize};
-
-    use super::*;
-    use crate::args::Args;
-    use crate::ingest::Ingest;
-
-    /// Takes any batch but those of the chain `bad`, and a group only if none is in it.
-    struct Picky {
-        groups: Vec<usize>,
-    }
-
-    impl StoreWriter for Picky {
-        fn ingest(&mut self, batches: &[IngestBatch], _: i64) -> Result<Vec<Receipt>, StoreError> {
-            self.groups.push(batches.len());
-            if batches.iter().flat_map(IngestBatch::entries).any(|entry| entry.correlation_id == "bad") {
-                return Err(StoreError::Ingest("it is bad".into()));
-            }
-            Ok(batches.iter().map(|batch| Receipt { ids: vec![Some(EntryId(1)); batch.len()] }).collect())
-        }
-
-        fn delete_arrived_before(&mut self, _: i64, _: u32) -> Result<Deleted, StoreError> {
-            Ok(Deleted { entries: 0, more: false })
-        }
-
-        fn delete_oldest(&mut self, _: u32) -> Result<Deleted, StoreError> {
-            Ok(Deleted { entries: 0, more: false })
-        }
-
-        fn give_back(&mut self, _: u64) -> Result<u64, StoreError> {
-            Ok(0)
-        }
-
-        fn size(&self) -> Result<StoreSize, StoreError> {
-            Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, free_disk_bytes: None })
-        }
-
-        fn probe(&mut self) -> Result<(), StoreError> {
-            Ok(())
-        }
-
-        fn finish(&mut self) -> Result<(), StoreError> {
-            assert_eq!(self.groups, [3, 1, 1, 1], "one group, then each alone");
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_batch_that_fails_fails_alone() {
-        let (ingest, commands) = Ingest::new();
-        let requests = ["one", "bad", "two"].map(|chain| {
-            let body = format!(
-                r#"{{"source_id":"MA","correlation_id":"{chain}","timestamp":1,"suffix":"s","direction":"->","operation":"o","endpoint":"e"}}"#
-            );
-            let (batch, ingest) = (IngestBatch::parse_single(body.into_bytes()).unwrap(), ingest.clone());
-            tokio::spawn(async move { ingest.store(batch).await.map(|answer| answer.inserted) })
-        });
-        // Let them all wait before the writer starts.
-        tokio::task::yield_now().await;
-        let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
-        let writer =
-            spawn(Box::new(Picky { groups: Vec::new() }), commands, Arc::default(), Arc::default(), &config).unwrap();
-        let mut answers = Vec::new();
-        for request in requests {
-            answers.push(request.await.unwrap());
-        }
-        assert!(matches!(answers[..], [Ok(1), Err(ApiError::Storage), Ok(1)]), "{answers:?}");
-        let (done, ended) = oneshot::channel();
-        std::thread::spawn(move || {
-            ingest.stop();
-            done.send(writer.thread.join().is_ok_and(|outcome| outcome.is_ok()))
-        });
-        assert!(ended.await.unwrap());
-    }
-}
+mod tests;

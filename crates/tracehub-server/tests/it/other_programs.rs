@@ -1,4 +1,4 @@
-//! Other programs that use the database file: those that hold it, and those that read and do not stop.
+//! Other programs that use the database file: those that hold it, those that read and do not stop, those that take it away.
 
 use std::time::{Duration, Instant};
 
@@ -84,4 +84,30 @@ async fn a_reader_that_does_not_end_costs_room_and_nothing_else() {
     write("after", 250).await;
     assert!(log_bytes() <= 16 << 20, "the log has let go of the room: {}", log_bytes());
     assert_eq!(server.get("/traces/after").await.1["count"], 250);
+}
+
+/// What is written to a file without a name is gone with the process.
+#[tokio::test]
+async fn a_database_that_is_taken_away_refuses_until_it_is_back() {
+    for end in ["", "-wal"] {
+        let server = Server::start();
+        server.ingest(&[entry("before", 1.0, "s", "->")]).await;
+        let file = server.folder.path().join(format!("tracehub.db{end}"));
+        let elsewhere = server.folder.path().join("elsewhere");
+        std::fs::rename(&file, &elsewhere).unwrap();
+        // The server looks ten times a second.
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let body = json!({ "traces": [entry("after", 1.0, "s", "->")] }).to_string();
+        let (status, answer) = server.post("/ingest", body.clone()).await;
+        assert_eq!((status, &answer["error"]), (503, &json!("storage_unavailable")), "{end}");
+        assert_eq!(server.get("/health").await.1["status"], "degraded");
+        std::fs::rename(&elsewhere, &file).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while server.post("/ingest", body.clone()).await.0 != 200 {
+            assert!(Instant::now() < deadline, "it is back");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let restarted = Server::start_in(server.kill(), &[]);
+        assert_eq!(restarted.get("/correlations").await.1["count"], 2, "{end}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Opening the database file: who may hold it, what it must be, and how SQLite is set.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::import::{self, MigrationProgress};
+use super::lock::Lock;
 use super::log_check::{self, LogDamage};
 use super::migrate::{self, Owner, OwnerError};
 use super::read::SqliteReader;
@@ -193,7 +194,7 @@ pub fn open_with_progress(
     let version = match check_owner(&path)? {
         Owner::Ours { version } => version,
         Owner::Python => {
-            import::import(&path, &lock.file, progress)?;
+            import::import(&path, lock.file(), progress)?;
             migrate::NEWEST
         }
     };
@@ -203,7 +204,7 @@ pub fn open_with_progress(
     let recent = Recent::default();
     lock.database_made = true;
     lock.write().map_err(|source| OpenError::File { path: path.clone(), source })?;
-    let mut writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock.file).map_err(failed)?;
+    let mut writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock.into_file()).map_err(failed)?;
     writer.log_damage = log_damage;
     let reader = SqliteReader::connect(&path, options, sites, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
@@ -239,46 +240,6 @@ pub(super) fn beside(database: &Path, end: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(end);
     path.into()
-}
-
-/// The lock file of a database, so that two servers never write the same file.
-struct Lock {
-    file: File,
-    /// Whether a server has made the database: then it cannot be empty.
-    database_made: bool,
-}
-
-impl Lock {
-    const DATABASE_MADE: &str = "made";
-
-    fn take(path: &Path) -> Result<Self, OpenError> {
-        let lock_path = beside(path, ".lock");
-        let failed = |source| OpenError::File { path: lock_path.clone(), source };
-        let mut file = private_options().truncate(false).open(&lock_path).map_err(failed)?;
-        let mut said = String::new();
-        // What it says is a courtesy: the lock stands whether or not it can be read.
-        let _ = file.read_to_string(&mut said);
-        let mut said = said.lines();
-        let holder = said.next().filter(|holder| !holder.is_empty()).unwrap_or("unknown").to_owned();
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned(), holder }),
-            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        // One that was deleted is made again.
-        let database_made = path.exists() && said.next() == Some(Self::DATABASE_MADE);
-        let mut lock = Self { file, database_made };
-        lock.write().map_err(failed)?;
-        Ok(lock)
-    }
-
-    /// Says who holds it, and what is known of the database.
-    fn write(&mut self) -> io::Result<()> {
-        let made = if self.database_made { Self::DATABASE_MADE } else { "" };
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        writeln!(self.file, "{}\n{made}", std::process::id())
-    }
 }
 
 /// Makes the file before SQLite does, because SQLite would let everyone read it. The WAL inherits the mode.
