@@ -50,12 +50,23 @@ pub(crate) fn spawn(
     let (alive, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        let (recovery, clock) = (Recovery::new(condition), Clock::start());
+        let (recovery, clock, late) = (Recovery::new(condition), Clock::start(), commands.clone());
         let outcome = Writer { store, commands, hub, recovery, upkeep, clock, stopping: false }.run();
+        refuse_late(late);
         drop(alive);
         outcome
     })?;
     Ok(WriterThread { thread, ended })
+}
+
+/// Refuses those who come after the writer has ended, until nobody is left to come. The channel itself would keep what they
+/// send, and they would wait for an answer.
+fn refuse_late(commands: Receiver<Command>) {
+    // A command that is dropped tells whoever waits for it that the server is stopping.
+    let refusals = std::thread::Builder::new().name("tracehub-late".to_owned()).spawn(move || commands.iter().for_each(drop));
+    if let Err(err) = refusals {
+        tracing::warn!(error = %err, "who comes late is not told; their connections end with the server");
+    }
 }
 
 /// A server that cannot write must not look alive: a panic here ends the process.
