@@ -15,6 +15,7 @@ mod ci;
 mod demo;
 mod fuzz;
 mod kill;
+mod powercut;
 mod process;
 mod screenshots;
 mod setup;
@@ -38,11 +39,11 @@ enum Command {
     Ci,
 
     /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, Chromium, promtool, in
-    /// target/promtool, and systemd-analyze
+    /// target/promtool, systemd-analyze, strace and libfaketime
     ///
-    /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium, its driver or
-    /// systemd-analyze are missing, installs them with apt-get (as root), or prints the command to run. Done already, it
-    /// returns at once.
+    /// Creates a virtual environment there and says what it does. What is missing of Python, its venv module, Chromium, its
+    /// driver, systemd-analyze, strace and libfaketime is installed with apt-get (as root), or the command to run is printed.
+    /// Done already, it returns at once.
     Setup,
 
     /// Run the tests, after setup and a build of the programs they start
@@ -84,11 +85,19 @@ enum Command {
     ///
     /// It takes some ten thousand descriptors (`ulimit -n`) and two minutes after the build.
     Abuse,
+
     /// Load a server with everything at once for minutes, restart it, and print what grew, leaked or was lost
     ///
     /// Entries with ever new names, retention at work, questions, streams that are fast, slow, stuck or come and go. First
     /// without a restart, for what grows; then with SIGTERM and kill -9 in turn. A promise that is broken is an error.
     Soak(soak::Options),
+
+    /// Watch a server through its system calls, and look what a power cut at any moment would have left of its disk
+    ///
+    /// Rebuilds the disk at many moments, with what was synced and none, the beginning or a random half of the rest, cut
+    /// within writes. Opens each with the server's store: with the default durability nothing that was answered may be
+    /// missing and nothing broken. `normal` is shown beside it.
+    Powercut(powercut::Options),
 
     /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
@@ -117,6 +126,7 @@ fn main() -> ExitCode {
         Command::Kill { rounds } => kill::run(rounds),
         Command::Abuse => abuse::run(),
         Command::Soak(options) => soak::run(&options),
+        Command::Powercut(options) => powercut::run(&options),
         Command::Demo { keep } => demo::run(keep),
         Command::Screenshots => screenshots::run(),
     };

@@ -185,7 +185,7 @@ impl Service {
     }
 
     /// Its process id.
-    #[cfg(feature = "bench")]
+    #[cfg(any(feature = "bench", feature = "powercut"))]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -227,6 +227,13 @@ impl Service {
     /// Asks it to end and waits. An error if it had to be killed or ended with a failure.
     pub(crate) fn end(mut self) -> Result<()> {
         self.terminate()
+    }
+
+    /// Ends it without a chance to finish anything.
+    #[cfg(feature = "powercut")]
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop).with_context(|| format!("{} cannot be waited for", self.name))
     }
 
     fn terminate(&mut self) -> Result<()> {

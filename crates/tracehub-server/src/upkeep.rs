@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracehub_core::store::{StoreError, StoreSize, StoreWriter};
 
+use crate::condition::Trouble;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::Reply;
@@ -33,7 +34,7 @@ pub(crate) struct Upkeep {
     evicting: bool,
     evicted: u64,
     giving_back: bool,
-    low_disk: bool,
+    obstacle: Option<Trouble>,
     next_look: Instant,
 }
 
@@ -55,7 +56,7 @@ impl Upkeep {
             evicting: false,
             evicted: 0,
             giving_back: false,
-            low_disk: false,
+            obstacle: None,
             next_look: Instant::now(),
         }
     }
@@ -70,27 +71,46 @@ impl Upkeep {
         self.cleanup.get_or_insert_default().replies.extend(reply);
     }
 
-    /// Whether there is room for more entries. Says so on the log when that changes.
-    pub(crate) fn has_room(&mut self, store: &dyn StoreWriter) -> bool {
-        if !self.low_disk && Instant::now() < self.next_look {
-            return true;
+    /// What keeps entries out although the store was not tried. Says so on the log when that changes.
+    pub(crate) fn obstacle(&mut self, store: &dyn StoreWriter) -> Option<Trouble> {
+        if self.obstacle.is_none() && Instant::now() < self.next_look {
+            return None;
         }
         self.next_look = Instant::now() + LOOK_EVERY;
-        let Some(size) = size_of(store) else { return true };
-        self.commits.keep(size);
-        let low = size.free_disk_bytes.is_some_and(|free| free < self.min_free_bytes);
-        if low != self.low_disk {
-            let (free, floor) = (size.free_disk_bytes, self.min_free_bytes);
-            if low {
-                tracing::error!(free, floor, "the disk is too full: entries are refused until there is room again");
-            } else {
-                tracing::info!(free, floor, "there is room again: entries are taken");
+        let floor = self.min_free_bytes;
+        let outcome = store.size();
+        if let Ok(size) = &outcome {
+            self.commits.keep(*size);
+        }
+        let obstacle = match &outcome {
+            Ok(size) if size.free_disk_bytes.is_some_and(|free| free < floor) => Some(Trouble::StorageFull),
+            Err(StoreError::Gone(_)) => Some(Trouble::StorageFailing),
+            Ok(_) => None,
+            Err(_) => {
+                log_failure(&outcome);
+                None
+            }
+        };
+        if obstacle != self.obstacle {
+            match &outcome {
+                Err(err @ StoreError::Gone(_)) => {
+                    tracing::error!(error = %err, "entries are refused until it is back, or the server is started again");
+                }
+                Ok(size) if obstacle.is_some() => {
+                    let free = size.free_disk_bytes;
+                    tracing::error!(free, floor, "the disk is too full: entries are refused until there is room again");
+                }
+                _ => tracing::info!("the database's file and room for it are there again: entries are taken"),
             }
         }
-        self.low_disk = low;
+        self.obstacle = obstacle;
         // What deleted entries left inside the file is worth more outside of it now.
-        self.giving_back |= low && size.reusable_bytes > 0;
-        !low
+        self.giving_back |= self.is_low_on_disk() && outcome.is_ok_and(|size| size.reusable_bytes > 0);
+        obstacle
+    }
+
+    fn is_low_on_disk(&self) -> bool {
+        self.obstacle == Some(Trouble::StorageFull)
     }
 
     /// Goes on for a few ms. `rows` is how many entries the last group had, `now` the Unix time in seconds.
@@ -187,7 +207,7 @@ impl Upkeep {
         let more = outcome.as_ref().is_ok_and(|given| *given > 0)
             && size_of(store).is_some_and(|size| {
                 // A little is kept: what comes next takes it without growing the file.
-                size.reusable_bytes > MIN_WORTH_GIVING / 2 || self.low_disk || self.is_outgrown(size)
+                size.reusable_bytes > MIN_WORTH_GIVING / 2 || self.is_low_on_disk() || self.is_outgrown(size)
             });
         self.giving_back = more;
         outcome.map(drop)

@@ -14,7 +14,7 @@ use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
 use crate::clock::Clock;
-use crate::condition::{Condition, Trouble};
+use crate::condition::Condition;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
@@ -52,12 +52,24 @@ pub(crate) fn spawn(
     let (alive, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
-        let (recovery, clock) = (Recovery::new(condition), Clock::start());
+        let (recovery, clock, late) = (Recovery::new(condition), Clock::start(), commands.clone());
         let outcome = Writer { store, commands, hub, recovery, commits, upkeep, clock, stopping: false }.run();
+        refuse_late(late);
         drop(alive);
         outcome
     })?;
     Ok(WriterThread { thread, ended })
+}
+
+/// Refuses those who come after the writer has ended, until nobody is left to come. The channel itself would keep what they
+/// send, and they would wait for an answer.
+fn refuse_late(commands: Receiver<Command>) {
+    // A command that is dropped tells whoever waits for it that the server is stopping.
+    let refusals =
+        std::thread::Builder::new().name("tracehub-late".to_owned()).spawn(move || commands.iter().for_each(drop));
+    if let Err(err) = refusals {
+        tracing::warn!(error = %err, "who comes late is not told; their connections end with the server");
+    }
 }
 
 /// A server that cannot write must not look alive: a panic here ends the process.
@@ -99,7 +111,8 @@ impl Writer {
             let began = Instant::now();
             let group = self.collect(first);
             // Those whose entries may be tried find out by themselves what the store takes.
-            if (group.batches.is_empty() || self.recovery.refusal().is_some()) && self.upkeep.has_room(&*self.store) {
+            let may_look = group.batches.is_empty() || self.recovery.refusal().is_some();
+            if may_look && self.upkeep.obstacle(&*self.store).is_none() {
                 let outcome = self.recovery.look(&mut *self.store);
                 if outcome.is_err() {
                     refuse(group.replies, || ApiError::Storage);
@@ -203,9 +216,9 @@ impl Writer {
             refuse(replies, refusal);
             return;
         }
-        if !self.upkeep.has_room(&*self.store) {
-            self.recovery.is_in(Trouble::StorageFull);
-            refuse(replies, || ApiError::StorageFull);
+        if let Some(trouble) = self.upkeep.obstacle(&*self.store) {
+            self.recovery.is_in(trouble);
+            refuse(replies, self.recovery.refusal().unwrap_or(|| ApiError::StorageFull));
             return;
         }
         let now = self.clock.now();
@@ -269,8 +282,8 @@ impl Writer {
 
     /// Asked for by the server's pulse: whether others have filled the disk, before entries are refused for it.
     fn look_for_room(&mut self) {
-        if !self.upkeep.has_room(&*self.store) {
-            self.recovery.is_in(Trouble::StorageFull);
+        if let Some(trouble) = self.upkeep.obstacle(&*self.store) {
+            self.recovery.is_in(trouble);
         }
     }
 
@@ -317,82 +330,4 @@ fn answer(receipt: &Receipt) -> IngestAnswer {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-    use tokio::sync::oneshot;
-    use tracehub_core::store::{Deleted, EntryId, StoreSize};
-
-    use super::*;
-    use crate::args::Args;
-    use crate::ingest::Ingest;
-
-    /// Takes any batch but those of the chain `bad`, and a group only if none is in it.
-    struct Picky {
-        groups: Vec<usize>,
-    }
-
-    impl StoreWriter for Picky {
-        fn ingest(&mut self, batches: &[IngestBatch], _: i64) -> Result<Vec<Receipt>, StoreError> {
-            self.groups.push(batches.len());
-            if batches.iter().flat_map(IngestBatch::entries).any(|entry| entry.correlation_id == "bad") {
-                return Err(StoreError::Ingest("it is bad".into()));
-            }
-            Ok(batches.iter().map(|batch| Receipt { ids: vec![Some(EntryId(1)); batch.len()] }).collect())
-        }
-
-        fn delete_arrived_before(&mut self, _: i64, _: u32) -> Result<Deleted, StoreError> {
-            Ok(Deleted { entries: 0, more: false })
-        }
-
-        fn delete_oldest(&mut self, _: u32) -> Result<Deleted, StoreError> {
-            Ok(Deleted { entries: 0, more: false })
-        }
-
-        fn give_back(&mut self, _: u64) -> Result<u64, StoreError> {
-            Ok(0)
-        }
-
-        fn size(&self) -> Result<StoreSize, StoreError> {
-            Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, free_disk_bytes: None })
-        }
-
-        fn probe(&mut self) -> Result<(), StoreError> {
-            Ok(())
-        }
-
-        fn finish(&mut self) -> Result<(), StoreError> {
-            assert_eq!(self.groups, [3, 1, 1, 1], "one group, then each alone");
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_batch_that_fails_fails_alone() {
-        let (ingest, commands) = Ingest::new();
-        let requests = ["one", "bad", "two"].map(|chain| {
-            let body = format!(
-                r#"{{"source_id":"MA","correlation_id":"{chain}","timestamp":1,"suffix":"s","direction":"->","operation":"o","endpoint":"e"}}"#
-            );
-            let (batch, ingest) = (IngestBatch::parse_single(body.into_bytes()).unwrap(), ingest.clone());
-            tokio::spawn(async move { ingest.store(batch).await.map(|answer| answer.inserted) })
-        });
-        // Let them all wait before the writer starts.
-        tokio::task::yield_now().await;
-        let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
-        let (store, commits) = (Picky { groups: Vec::new() }, Arc::<Commits>::default());
-        let writer =
-            spawn(Box::new(store), commands, Arc::default(), Arc::default(), Arc::clone(&commits), &config).unwrap();
-        let mut answers = Vec::new();
-        for request in requests {
-            answers.push(request.await.unwrap());
-        }
-        assert!(matches!(answers[..], [Ok(1), Err(ApiError::Storage), Ok(1)]), "{answers:?}");
-        let (done, ended) = oneshot::channel();
-        std::thread::spawn(move || {
-            ingest.stop();
-            done.send(writer.thread.join().is_ok_and(|outcome| outcome.is_ok()))
-        });
-        assert!(ended.await.unwrap());
-        assert_eq!((commits.failed.get(), commits.entries.sum()), (2, 2), "the group and the bad one failed");
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! How a store fails, named after what it was doing.
 
+use std::path::PathBuf;
+
 /// A store could not do what was asked. The source says why.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +28,9 @@ pub enum StoreError {
     /// The database is not what it was when it was written.
     #[error("the database is damaged; `sqlite3 <database> .recover` may save what is left")]
     Damaged(#[source] BoxError),
+    /// The database's files were moved or deleted while they were open. What is written to them cannot be found again.
+    #[error("{0} is no longer where it was")]
+    Gone(PathBuf),
     /// Another program holds the database. It may let go of it.
     #[error("the store is held by another program")]
     Busy(#[source] BoxError),

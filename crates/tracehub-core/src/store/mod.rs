@@ -122,7 +122,7 @@ pub trait StoreWriter: Send {
     /// How much room the store takes, and has. Cheap enough to ask at every commit.
     ///
     /// # Errors
-    /// It could not be found out.
+    /// It could not be found out, or the store is gone ([`StoreError::Gone`]).
     fn size(&self) -> Result<StoreSize, StoreError>;
 
     /// Writes what changes nothing and syncs it: whether the store takes entries, found out without any.

@@ -38,6 +38,20 @@ fn a_link_is_refused_and_a_linked_folder_is_followed() {
     assert!(folder.path().join("new.db").exists());
 }
 
+/// In a folder that others may write to, they may have put links where the server will write.
+#[test]
+fn a_link_beside_the_database_is_refused_and_what_it_leads_to_is_left_alone() {
+    for end in ["-wal", "-shm", ".lock"] {
+        let folder = tempfile::tempdir().unwrap();
+        let treasure = folder.path().join("treasure");
+        fs::write(&treasure, "dear").unwrap();
+        symlink(&treasure, folder.path().join(format!("tracehub.db{end}"))).unwrap();
+        let err = open_at(&folder.path().join("tracehub.db")).map(drop).unwrap_err();
+        assert!(matches!(err, OpenError::SymbolicLink { .. }), "{end}: {err:?}");
+        assert_eq!(fs::read(&treasure).unwrap(), b"dear", "{end}");
+    }
+}
+
 #[test]
 fn what_is_not_ours_is_refused_and_not_touched() {
     let folder = tempfile::tempdir().unwrap();
@@ -153,9 +167,70 @@ fn a_damaged_log_is_noticed_and_kept() {
     assert!(reader.chain_entry_ids("c", EntryId::ZERO).unwrap().len() < 50);
     assert!(folder.path().join("tracehub.db.damaged-wal").exists());
     drop((writer, reader));
+    restore(&|log| log[..32].fill(0));
+    let (writer, reader) = open_at(&path).unwrap();
+    assert!(matches!(writer.log_damage(), Some(LogDamage::Header { bytes }) if bytes > 400_000));
+    drop((writer, reader));
     restore(&|_| {});
     fs::write(&path, []).unwrap();
     assert!(matches!(open_at(&path).map(drop).unwrap_err(), OpenError::Corrupt { .. }), "empty beside a log");
+}
+
+#[test]
+fn an_emptied_file_is_refused_and_a_deleted_one_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tracehub.db");
+    fs::write(&path, []).unwrap();
+    drop(open_at(&path).expect("an empty file that nobody has used yet"));
+    fs::write(&path, []).unwrap();
+    for _ in 0..2 {
+        let err = open_at(&path).map(drop).unwrap_err();
+        assert!(matches!(err, OpenError::Corrupt { .. }), "{err:?}");
+        assert!(err.to_string().contains("delete it to begin anew"), "{err}");
+        assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+    fs::remove_file(&path).unwrap();
+    drop(open_at(&path).unwrap());
+    drop(open_at(&path).unwrap());
+}
+
+/// What lies beside a damaged page can be read; what lies on it is an error and never something else.
+#[test]
+fn a_damaged_page_within_the_file_costs_itself_and_is_said() {
+    let mut store = TempStore::new();
+    for chain in 0..200 {
+        let notes: Vec<_> = (0..20).map(|n| note(&format!("c{chain}"), f64::from(n), "s", "->")).collect();
+        store.writer.ingest(&[batch(&notes)], 1).unwrap();
+    }
+    store.writer.finish().unwrap();
+    let TempStore { writer, reader, folder } = store;
+    drop((writer, reader));
+    let path = folder.path().join("tracehub.db");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).unwrap();
+    drop(file);
+    let whole = fs::read(&path).unwrap();
+    // The second half holds entries and what leads to them; page by page, as a bad sector would have it.
+    let (mut read, mut said) = (0, 0);
+    for page in (whole.len() / 8192 / 2..whole.len() / 8192).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[page * 8192..(page + 1) * 8192].fill(0xa5);
+        fs::write(&path, &bytes).unwrap();
+        let Ok((writer, reader)) = open_at(&path) else {
+            said += 1;
+            continue;
+        };
+        for chain in 0..200 {
+            match reader.chain_entry_ids_by_time(&format!("c{chain}"), None) {
+                Ok(ids) if ids.len() == 20 => read += 1,
+                Ok(ids) => panic!("page {page}: chain {chain} has {} entries", ids.len()),
+                Err(StoreError::Damaged(_)) => said += 1,
+                Err(err) => panic!("page {page}: {err:?}"),
+            }
+        }
+        drop((writer, reader));
+    }
+    assert!(read > 200 && said > 5, "{read} read, {said} refused");
 }
 
 #[test]

@@ -134,6 +134,22 @@ fn bad_settings_are_named_and_have_their_exit_code() {
 }
 
 #[test]
+fn a_link_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let treasure = folder.path().join("treasure");
+    std::fs::write(&treasure, "dear").unwrap();
+    for link in ["tracehub.db", "tracehub.db.lock"] {
+        let link = folder.path().join(link);
+        std::os::unix::fs::symlink(&treasure, &link).unwrap();
+        let (code, said) = refused(&[], &folder.path().join("tracehub.db"));
+        assert_eq!(code, 73, "{said}");
+        assert!(said.contains("is a symbolic link") && said.contains(link.to_str().unwrap()), "{said}");
+        assert_eq!(std::fs::read(&treasure).unwrap(), b"dear");
+        std::fs::remove_file(link).unwrap();
+    }
+}
+
+#[test]
 fn a_taken_port_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -1,13 +1,16 @@
 //! A look at SQLite's write-ahead log before SQLite opens it: what is damaged in it is passed over in silence there.
 //!
-//! SQLite reads the log up to the first frame that is not whole, because a crash leaves such a frame at its end, and drops
-//! the rest (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>). If frames of the same run follow it, it was
-//! no crash of the program: the disk lost or changed something, and with it commits that were acknowledged.
+//! SQLite reads the log up to the first frame that is not whole, because a crash leaves such frames at its end, and drops
+//! the rest (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>). A power cut takes any part of the last commit,
+//! which was being written. If the end of another commit lies between the damage and that one's, it was no crash: the disk
+//! lost or changed what was synced, and with it commits that were acknowledged.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+
+use super::open::beside;
 
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
@@ -48,9 +51,7 @@ impl fmt::Display for LogDamage {
 
 /// Looks at the log of a database that nobody has open. None if there is no log, or it is as a crash may leave it.
 pub(super) fn log_damage(database: &Path) -> io::Result<Option<LogDamage>> {
-    let mut path = database.as_os_str().to_owned();
-    path.push("-wal");
-    match File::open(Path::new(&path)) {
+    match File::open(beside(database, "-wal")) {
         Ok(log) => look(io::BufReader::with_capacity(1 << 20, log)),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err),
@@ -73,7 +74,7 @@ fn look(mut log: impl Read) -> io::Result<Option<LogDamage>> {
         return Ok(Some(LogDamage::Header { bytes: read as u64 + rest }));
     }
     let mut frame = vec![0; FRAME_HEADER_BYTES + page];
-    let (mut used, mut damaged) = (0, 0);
+    let (mut used, mut damaged, mut commits) = (0, 0, 0);
     while read_up_to(&mut log, &mut frame)? == frame.len() {
         // What an earlier run of the log has left behind it has other salts.
         if frame[8..16] != header[16..24] {
@@ -85,10 +86,11 @@ fn look(mut log: impl Read) -> io::Result<Option<LogDamage>> {
             used += 1;
         } else {
             damaged += 1;
+            // The last frame of a commit has the size of the database after it.
+            commits += u32::from(word(&frame, 4) != 0);
         }
     }
-    // One damaged frame at the end is what a crash leaves.
-    Ok((damaged > 1).then_some(LogDamage::Frames { used, lost: damaged }))
+    Ok((commits > 1).then_some(LogDamage::Frames { used, lost: damaged }))
 }
 
 /// Reads until the buffer is full or there is no more; gives how many bytes.
@@ -170,6 +172,14 @@ mod tests {
             salts[old + 8] ^= 1;
         }
         assert_eq!(damage(&salts), None);
+        // A large commit of which the system had written the end and not the beginning.
+        let frame = FRAME_HEADER_BYTES + word(&log, 8) as usize;
+        let mut large = log.clone();
+        for header in (HEADER_BYTES + 4 * frame..log.len() - frame).step_by(frame) {
+            large[header + 4..header + 8].fill(0);
+        }
+        large[HEADER_BYTES + 4 * frame + 500] ^= 4;
+        assert_eq!(damage(&large), None);
     }
 
     #[test]

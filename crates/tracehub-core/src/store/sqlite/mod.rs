@@ -13,6 +13,7 @@ mod id_list;
 mod identity;
 mod import;
 mod list;
+mod lock;
 mod log_check;
 mod migrate;
 mod open;

@@ -1,7 +1,7 @@
 //! Opening the database file: who may hold it, what it must be, and how SQLite is set.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::import::{self, MigrationProgress};
+use super::lock::Lock;
 use super::log_check::{self, LogDamage};
 use super::migrate::{self, Owner, OwnerError};
 use super::read::SqliteReader;
@@ -68,8 +69,8 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
-    /// The file is a symbolic link, which in a shared folder could point anywhere.
-    #[error("the database {path} is a symbolic link; name the file itself")]
+    /// The file, or one beside it, is a symbolic link, which in a shared folder could point anywhere.
+    #[error("{path} is a symbolic link; the database and what lies beside it must be files")]
     SymbolicLink {
         /// The link.
         path: PathBuf,
@@ -185,15 +186,15 @@ pub fn open_with_progress(
     progress: &mut dyn FnMut(MigrationProgress) -> ControlFlow<()>,
 ) -> Result<(SqliteWriter, SqliteReader), OpenError> {
     let path = resolve(&options.path)?;
-    let lock = lock(&path)?;
+    let mut lock = Lock::take(&path)?;
     create_private(&path)?;
-    check_header(&path)?;
+    check_header(&path, lock.database_made)?;
     let log_damage = look_at_log(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
     let failed = |source| refused_by_sqlite(&path, source);
     let version = match check_owner(&path)? {
         Owner::Ours { version } => version,
         Owner::Python => {
-            import::import(&path, &lock, progress)?;
+            import::import(&path, lock.file(), progress)?;
             migrate::NEWEST
         }
     };
@@ -201,7 +202,10 @@ pub fn open_with_progress(
     migrate::migrate(&mut connection, version).map_err(failed)?;
     let sites = SiteTable::new();
     let recent = Recent::default();
-    let mut writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock).map_err(failed)?;
+    lock.database_made = true;
+    lock.write().map_err(|source| OpenError::File { path: path.clone(), source })?;
+    let mut writer =
+        SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock.into_file()).map_err(failed)?;
     writer.log_damage = log_damage;
     let reader = SqliteReader::connect(&path, options, sites, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
@@ -217,6 +221,12 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         _ => Path::new("."),
     };
     let resolved = folder.canonicalize().map_err(folder_error)?.join(name);
+    for end in ["-wal", "-shm", ".lock"] {
+        let companion = beside(&resolved, end);
+        if fs::symlink_metadata(&companion).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(OpenError::SymbolicLink { path: companion });
+        }
+    }
     match fs::symlink_metadata(&resolved) {
         Ok(metadata) if metadata.is_symlink() => Err(OpenError::SymbolicLink { path: resolved }),
         Ok(metadata) if metadata.is_dir() => Err(folder_error(io::Error::from(io::ErrorKind::IsADirectory))),
@@ -226,27 +236,11 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// Takes the lock file of a database, so that two servers never write the same file.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let failed = |source| OpenError::File { path: path.to_owned(), source };
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let mut file = private_options().truncate(false).open(Path::new(&lock_path)).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // The number is a courtesy: the lock stands whether or not it can be read.
-            let _ = file.read_to_string(&mut holder);
-            let holder = if holder.trim().is_empty() { "unknown" } else { holder.trim() }.to_owned();
-            return Err(OpenError::InUse { path: path.to_owned(), holder });
-        }
-        Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
-    }
-    file.set_len(0).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-    writeln!(file, "{}", std::process::id()).map_err(failed)?;
-    Ok(file)
+/// A file that belongs to a database.
+pub(super) fn beside(database: &Path, end: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(end);
+    path.into()
 }
 
 /// Makes the file before SQLite does, because SQLite would let everyone read it. The WAL inherits the mode.
@@ -263,24 +257,29 @@ pub(super) fn private_options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // A link may be put there after everything was looked at.
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
     options
 }
 
 /// Refuses what is no SQLite file, or a part of one, before SQLite touches it.
-fn check_header(path: &Path) -> Result<(), OpenError> {
+fn check_header(path: &Path, was_made: bool) -> Result<(), OpenError> {
     let failed = |source| OpenError::File { path: path.to_owned(), source };
     let mut header = Vec::new();
     let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     file.take(HEADER_BYTES).read_to_end(&mut header).map_err(failed)?;
     if header.is_empty() {
-        // An empty file is a new database; with a log beside it, it has lost what was in it.
-        return if has_log(path) {
-            Err(OpenError::Corrupt { path: path.to_owned(), reason: "it is empty, and its log is not".to_owned() })
-        } else {
-            Ok(())
+        // An empty file is a new database, unless it has lost what was in it.
+        let reason = match (has_log(path), was_made) {
+            (true, _) => "it is empty, and its log is not",
+            (false, true) => "it is empty, and was not before; delete it to begin anew",
+            (false, false) => return Ok(()),
         };
+        return Err(OpenError::Corrupt { path: path.to_owned(), reason: reason.to_owned() });
     }
     if !header.starts_with(SQLITE_MAGIC) {
         return Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() });
@@ -298,12 +297,14 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
 fn look_at_log(path: &Path) -> io::Result<Option<LogDamage>> {
     let damage = log_check::log_damage(path)?;
     if damage.is_some() {
-        let [mut log, mut copy] = [path.as_os_str().to_owned(), path.as_os_str().to_owned()];
-        log.push("-wal");
-        copy.push(".damaged-wal");
         // One that is there already is older, and has what was lost first.
-        if !Path::new(&copy).exists() {
-            fs::copy(&log, &copy)?;
+        match private_options().create_new(true).open(beside(path, ".damaged-wal")) {
+            Ok(mut copy) => {
+                io::copy(&mut File::open(beside(path, "-wal"))?, &mut copy)?;
+                copy.sync_all()?;
+            }
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(err) => return Err(err),
         }
     }
     Ok(damage)
@@ -323,9 +324,7 @@ fn expected_length(header: &[u8]) -> Option<u64> {
 
 /// Whether there is a log with pages that the file itself may lack.
 fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 /// Whose file it is, looked at read-only: setting the journal mode would write into a file of others.
@@ -387,6 +386,8 @@ pub(super) fn connect_writer(path: &Path, durability: Durability) -> rusqlite::R
     )?;
     // 800 pages of 8 KiB keep the WAL near 6 MB: smaller costs throughput, larger makes the worst commit wait longer.
     connection.pragma_update(None, "wal_autocheckpoint", 800)?;
+    // A reader that held up the log has let it grow; it is cut again when it begins anew.
+    connection.pragma_update_and_check(None, "journal_size_limit", 16 << 20, |_| Ok(()))?;
     // 32 MiB of page cache hold the index pages that live chains touch.
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.pragma_update(None, "temp_store", "memory")?;

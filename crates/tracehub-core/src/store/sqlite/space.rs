@@ -7,14 +7,48 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::open::beside;
 use super::write::SqliteWriter;
-use crate::store::{BoxError, StoreSize};
+use crate::store::{BoxError, StoreError, StoreSize};
+
+/// Which files the open database is, whatever lies under their names by now.
+#[derive(Debug)]
+pub(super) struct Place(Vec<(PathBuf, Option<(u64, u64)>)>);
+
+impl Place {
+    pub(super) fn of(database: &Path) -> Self {
+        let files = [database.to_owned(), beside(database, "-wal")];
+        Self(files.into_iter().map(|file| (file.clone(), number(&file))).collect())
+    }
+
+    /// A file that is not there any more, or another one.
+    fn lost(&self) -> Option<&Path> {
+        self.0.iter().find(|(file, known)| known.is_some() && number(file) != *known).map(|(file, _)| file.as_path())
+    }
+}
+
+/// What tells a file from any other, where there is such a number.
+fn number(file: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    let number = fs::metadata(file).ok().map(|file| {
+        use std::os::unix::fs::MetadataExt as _;
+        (file.dev(), file.ino())
+    });
+    #[cfg(not(unix))]
+    let number = None;
+    number
+}
 
 impl SqliteWriter {
+    /// An error if the files are not where they were when they were opened.
+    pub(super) fn check_place(&self) -> Result<(), StoreError> {
+        self.place.lost().map_or(Ok(()), |file| Err(StoreError::Gone(file.to_owned())))
+    }
+
     pub(super) fn room(&self) -> Result<StoreSize, BoxError> {
         let page = pragma(&self.connection, "PRAGMA page_size")?;
         Ok(StoreSize {
@@ -52,10 +86,8 @@ pub(super) fn free_disk_bytes(path: &Path) -> io::Result<Option<u64>> {
     let on_disk = disk.f_bavail.saturating_mul(disk.f_frsize);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     let below_limit = match limit {
-        Some(limit) => limit.saturating_sub(bytes(path).max(bytes(Path::new(&log)))),
+        Some(limit) => limit.saturating_sub(bytes(path).max(bytes(&beside(path, "-wal")))),
         None => u64::MAX,
     };
     Ok(Some(on_disk.min(below_limit)))

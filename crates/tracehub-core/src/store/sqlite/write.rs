@@ -12,6 +12,7 @@ use super::log_check::LogDamage;
 use super::migrate;
 use super::recent::Recent;
 use super::sites::{SiteKey, SiteTable, Sites};
+use super::space::Place;
 use super::{ENTER, LEAVE};
 use crate::entry::EntryRef;
 use crate::store::{Deleted, EntryId, Receipt, StoreError, StoreSize, StoreWriter};
@@ -32,6 +33,7 @@ pub struct SqliteWriter {
     pub(super) identity_seed: u64,
     pub(super) next_entry_id: i64,
     pub(super) path: PathBuf,
+    pub(super) place: Place,
     /// The arrival time of the newest row of `arrivals`, Unix seconds.
     last_arrival: Option<i64>,
     pub(super) log_damage: Option<LogDamage>,
@@ -59,6 +61,7 @@ impl SqliteWriter {
             identity_seed: identity::seed(&connection)?,
             next_entry_id: next_entry_id(&connection)?,
             path: path.to_owned(),
+            place: Place::of(path),
             last_arrival: last_arrival(&connection)?,
             connection,
             log_damage: None,
@@ -219,6 +222,7 @@ impl StoreWriter for SqliteWriter {
     }
 
     fn size(&self) -> Result<StoreSize, StoreError> {
+        self.check_place()?;
         self.room().map_err(StoreError::Size)
     }
 
