@@ -14,6 +14,7 @@ mod bench;
 mod ci;
 mod demo;
 mod fuzz;
+mod fuzz_http;
 mod kill;
 mod process;
 mod screenshots;
@@ -37,7 +38,7 @@ enum Command {
     /// Stops at the first stage that fails and names it. This is what continuous integration runs, nothing more.
     Ci,
 
-    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, and Chromium
+    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0 and schemathesis, in target/python, and Chromium
     ///
     /// Creates a virtual environment there and says what it does. Where Python, its venv module, Chromium or its driver
     /// are missing, installs them with apt-get (as root), or prints the command to run. Done already, it returns at once.
@@ -82,11 +83,21 @@ enum Command {
     ///
     /// It takes some ten thousand descriptors (`ulimit -n`) and two minutes after the build.
     Abuse,
+
     /// Load a server with everything at once for minutes, restart it, and print what grew, leaked or was lost
     ///
     /// Entries with ever new names, retention at work, questions, streams that are fast, slow, stuck or come and go. First
     /// without a restart, for what grows; then with SIGTERM and kill -9 in turn. A promise that is broken is an error.
     Soak(soak::Options),
+
+    /// Attack a server with whatever its description allows and forbids, and look for answers that are not described
+    ///
+    /// `cargo xtask test` does the same with fewer requests.
+    FuzzHttp {
+        /// How many requests for each route and method, beside those that are made in any case
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+        examples: u32,
+    },
 
     /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
@@ -115,6 +126,7 @@ fn main() -> ExitCode {
         Command::Kill { rounds } => kill::run(rounds),
         Command::Abuse => abuse::run(),
         Command::Soak(options) => soak::run(&options),
+        Command::FuzzHttp { examples } => fuzz_http::run(examples),
         Command::Demo { keep } => demo::run(keep),
         Command::Screenshots => screenshots::run(),
     };

@@ -3,7 +3,8 @@
 //! `contract` replays what was recorded of the original; `refusals` goes through bad input; `live` is the stream;
 //! `process` is start, stop and exit codes; `python` runs the original's own client;
 //! `migration` starts on a file of the original's server; `crash` kills it again and again; `storage` is about room;
-//! `page` about what serves the page; `reads` about answers of any size; `sign_in` about the cookie of the page;
+//! `page` about what serves the page; `openapi` holds answers against `description`, what the server says of itself, and
+//! `schemathesis` attacks it with that; `reads` about answers of any size; `sign_in` about the cookie of the page;
 //! `protocol` is what is not quite HTTP, over the sockets of `raw`; `limits` who comes too often; `tls` HTTPS; `health` is
 //! what supervisors ask and are told, `metrics` what is counted, `logs` what is written.
 
@@ -12,12 +13,14 @@
 mod access;
 mod contract;
 mod crash;
+mod description;
 mod health;
 mod limits;
 mod live;
 mod logs;
 mod metrics;
 mod migration;
+mod openapi;
 mod page;
 mod process;
 mod protocol;
@@ -25,6 +28,7 @@ mod python;
 mod raw;
 mod reads;
 mod refusals;
+mod schemathesis;
 mod sign_in;
 mod stats;
 mod storage;
