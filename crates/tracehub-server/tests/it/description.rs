@@ -27,16 +27,15 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Description {
-    /// The description of this program, asked for once of the server at `url`.
-    pub(crate) async fn get(url: &str) -> &'static Self {
+    /// The description of this program, asked for once of the server at `url`; none if that one has just been killed.
+    pub(crate) async fn get(url: &str) -> Option<&'static Self> {
         static DESCRIPTION: OnceCell<Description> = OnceCell::const_new();
-        DESCRIPTION
-            .get_or_init(|| async {
-                let answer = reqwest::get(format!("{url}/openapi.json")).await.expect("the description is sent");
-                let document = serde_json::from_slice(&answer.bytes().await.expect("it is whole"));
-                Self { document: document.expect("it is JSON"), validators: Mutex::default() }
-            })
-            .await
+        let ask = || async {
+            let answer = reqwest::get(format!("{url}/openapi.json")).await?;
+            let document = serde_json::from_slice(&answer.bytes().await?).expect("it is JSON");
+            Ok::<_, reqwest::Error>(Self { document, validators: Mutex::default() })
+        };
+        DESCRIPTION.get_or_try_init(ask).await.ok()
     }
 
     /// Each operation: its method, its path, and what is said of it.

@@ -57,7 +57,7 @@ async fn it_is_there_for_everyone_and_asked_for_again_only_when_it_changed() {
 #[tokio::test]
 async fn every_example_is_as_its_schema_says() {
     let server = Server::start();
-    let description = Description::get(&server.url).await;
+    let description = Description::get(&server.url).await.unwrap();
     let mut examples = 0;
     let mut look = |place: &str, content: &Value| {
         for media_type in content.as_object().into_iter().flat_map(serde_json::Map::values) {
@@ -86,7 +86,7 @@ async fn every_example_is_as_its_schema_says() {
 #[tokio::test]
 async fn the_methods_of_a_route_are_those_that_it_allows() {
     let server = Server::start();
-    let description = Description::get(&server.url).await;
+    let description = Description::get(&server.url).await.unwrap();
     for (path, item) in description.document["paths"].as_object().unwrap() {
         let path = path.replace("{correlation_id}", "c").replace("{hash}", "0").replace("{name}", "x.js");
         let answer = server.request(Method::PATCH, &path).send().await.unwrap();
@@ -158,7 +158,7 @@ fn refused_requests(server: &Server, method: &Method, path: &str, has_body: bool
 #[tokio::test]
 async fn every_route_answers_as_described_whether_it_goes_well_or_is_refused() {
     let server = guarded(&["--read-secret", READ_SECRET]);
-    let description = Description::get(&server.url).await;
+    let description = Description::get(&server.url).await.unwrap();
     for (method, path, operation) in description.operations() {
         let secret = if operation["security"].to_string().contains("session") { READ_SECRET } else { SECRET };
         let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -273,7 +273,7 @@ async fn check_parameter(server: &Server, path: &str, parameter: &Value, see: &m
 #[tokio::test]
 async fn what_is_not_described_is_noticed() {
     let server = Server::start();
-    let description = Description::get(&server.url).await;
+    let description = Description::get(&server.url).await.unwrap();
     let health = json!({ "status": "healthy", "service": "tracehub", "db": "x", "retention_hours": 24 });
     let checked = |path: &str, status: u16, content_type: &str, body: &Value| {
         let answer =

@@ -154,9 +154,10 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
     let content_type = content_type.unwrap_or_default().to_owned();
     let text = response.text().await.expect("the answer is text");
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    let description = Description::get(&url.origin().ascii_serialization()).await;
-    let (path, content_type, body) = (url.path(), &*content_type, body);
-    description.check(&Answer { method: &method, path, status, content_type, body: &body });
+    if let Some(description) = Description::get(&url.origin().ascii_serialization()).await {
+        let (path, content_type) = (url.path(), &*content_type);
+        description.check(&Answer { method: &method, path, status, content_type, body: &body });
+    }
     (status.as_u16(), body)
 }
 

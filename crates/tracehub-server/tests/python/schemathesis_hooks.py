@@ -40,10 +40,11 @@ def before_call(context, case, kwargs):
     if "correlation_id" in (case.path_parameters or {}):
         case.path_parameters["correlation_id"] = shortened("correlation_id", case.path_parameters["correlation_id"])
     if case.path.endswith("/stream") and isinstance(case.query, dict):
-        # Whatever would be refused stays; what would go on ends at once.
-        seconds = re.fullmatch(r"(\d+)(\.0+)?", str(case.query.get("timeout", 0)))
+        # Whatever would be refused stays; what would go on ends at once. The type stays too, which the checks look at.
+        timeout = case.query.get("timeout", 0)
+        seconds = re.fullmatch(r"(\d+)(\.0+)?", str(timeout))
         if seconds and int(seconds[1]) < 2**63:
-            case.query["timeout"] = "0"
+            case.query["timeout"] = "0" if isinstance(timeout, str) else 0
 
 
 def address(numbers=itertools.count(1)):
