@@ -14,6 +14,7 @@ mod bench;
 mod ci;
 mod demo;
 mod fuzz;
+mod fuzz_http;
 mod kill;
 mod powercut;
 mod process;
@@ -38,8 +39,8 @@ enum Command {
     /// Stops at the first stage that fails and names it. This is what continuous integration runs, nothing more.
     Ci,
 
-    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0, in target/python, Chromium, promtool, in
-    /// target/promtool, systemd-analyze, strace and libfaketime
+    /// Install what the tests need beside Rust: the Python `tracehub` 0.1.0 and schemathesis, in target/python, Chromium,
+    /// promtool, in target/promtool, systemd-analyze, strace and libfaketime
     ///
     /// Creates a virtual environment there and says what it does. What is missing of Python, its venv module, Chromium, its
     /// driver, systemd-analyze, strace and libfaketime is installed with apt-get (as root), or the command to run is printed.
@@ -99,6 +100,15 @@ enum Command {
     /// missing and nothing broken. `normal` is shown beside it.
     Powercut(powercut::Options),
 
+    /// Attack a server with whatever its description allows and forbids, and look for answers that are not described
+    ///
+    /// `cargo xtask test` does the same with fewer requests.
+    FuzzHttp {
+        /// How many requests for each route and method, beside those that are made in any case
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+        examples: u32,
+    },
+
     /// Show TraceHub at work: a server, a shop of three services where things go wrong, and a guided minute of the CLI
     ///
     /// Eight customers place orders; some hang, some are slow, and one host's clock is wrong. Everything runs on free
@@ -127,6 +137,7 @@ fn main() -> ExitCode {
         Command::Abuse => abuse::run(),
         Command::Soak(options) => soak::run(&options),
         Command::Powercut(options) => powercut::run(&options),
+        Command::FuzzHttp { examples } => fuzz_http::run(examples),
         Command::Demo { keep } => demo::run(keep),
         Command::Screenshots => screenshots::run(),
     };

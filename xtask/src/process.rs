@@ -216,21 +216,13 @@ impl Service {
         }
     }
 
-    /// Ends it as a crash does: it gets no chance to do anything.
-    #[cfg(feature = "bench")]
-    pub(crate) fn kill(mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
-    }
-
     /// Asks it to end and waits. An error if it had to be killed or ended with a failure.
     pub(crate) fn end(mut self) -> Result<()> {
         self.terminate()
     }
 
-    /// Ends it without a chance to finish anything.
-    #[cfg(feature = "powercut")]
+    /// Ends it as a crash does: it gets no chance to finish anything.
+    #[cfg(any(feature = "bench", feature = "powercut"))]
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop).with_context(|| format!("{} cannot be waited for", self.name))

@@ -11,11 +11,12 @@ use crate::error::ApiError;
 use crate::observe;
 use crate::route::Route;
 use crate::routes::{
-    admin, compare, correlations, health, ingest, live, metrics, page, recent, session, stats, traces,
+    admin, compare, correlations, health, ingest, live, metrics, openapi, page, recent, session, stats, traces,
 };
 use crate::state::State;
 
-const READ: &str = "GET, HEAD";
+/// The methods of a route to read.
+pub(crate) const READ: &str = "GET, HEAD";
 
 /// The service of one HTTP worker.
 pub(crate) fn app(
@@ -49,6 +50,7 @@ pub(crate) fn app(
         .service(readable("/readyz", health::ready))
         .service(readable("/stats", stats::stats))
         .service(readable("/metrics", metrics::metrics))
+        .service(readable("/openapi.json", openapi::description))
         .service(resource("/cleanup", "DELETE").route(web::delete().to(admin::clean_up)))
         .service(resource("/login", "POST").route(web::post().to(session::log_in)))
         .service(resource("/logout", "POST").route(web::post().to(session::log_out)))

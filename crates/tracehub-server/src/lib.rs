@@ -26,6 +26,7 @@ mod metrics;
 pub mod notify;
 mod observe;
 mod open;
+mod openapi;
 mod page;
 mod pulse;
 mod reader;

@@ -2,7 +2,7 @@
 //! route shares one place.
 
 /// Routes whose path is always the same, those asked for most first.
-const FIXED: [&str; 15] = [
+const FIXED: [&str; 16] = [
     "/ingest",
     "/ingest/single",
     "/correlations",
@@ -17,6 +17,7 @@ const FIXED: [&str; 15] = [
     "/cleanup",
     "/login",
     "/logout",
+    "/openapi.json",
     "/",
 ];
 /// Routes whose path holds something, and what is none.

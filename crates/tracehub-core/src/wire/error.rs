@@ -9,6 +9,7 @@ use super::health::ReadyChecks;
 
 /// Why a request was refused, for programs. The text is stable; messages are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The request cannot be read at all: not UTF-8, a malformed path.
@@ -82,6 +83,7 @@ impl ErrorCode {
 
 /// The body of every refusal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// Why, for programs.
     pub error: ErrorCode,
@@ -100,6 +102,7 @@ pub struct ErrorBody {
 
 /// The original's `detail`: a sentence, or a fault for each field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Detail {
     /// A sentence.
@@ -110,6 +113,7 @@ pub enum Detail {
 
 /// One step of the way to a faulty field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Location {
     /// An object's key, or `body`, `query`, `path`.
@@ -132,6 +136,7 @@ impl From<usize> for Location {
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// The kind of fault, such as `missing` or `string_type`.
     #[serde(rename = "type")]

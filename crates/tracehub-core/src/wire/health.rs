@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The answer to `GET /readyz` of a server that is ready. One that is not sends the checks with its refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReadyAnswer {
     /// `ready`.
     pub status: &'static str,
@@ -15,6 +16,7 @@ pub struct ReadyAnswer {
 
 /// Each thing that was looked at: `ok`, or what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReadyChecks {
     /// The server goes on.
     pub server: Check,
@@ -50,6 +52,7 @@ impl ReadyChecks {
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// It is well.

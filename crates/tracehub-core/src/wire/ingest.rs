@@ -20,6 +20,7 @@ pub const MAX_BODY_BYTES: usize = 8 << 20;
 
 /// The answer to `POST /ingest`: `accepted` is always `inserted + duplicates`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IngestAnswer {
     /// Entries in the batch.
     pub accepted: u64,
@@ -31,6 +32,7 @@ pub struct IngestAnswer {
 
 /// The answer to `POST /ingest/single`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IngestSingleAnswer {
     /// Whether the entry was new.
     pub inserted: bool,

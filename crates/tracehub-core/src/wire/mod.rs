@@ -9,5 +9,7 @@ pub mod ingest;
 pub mod live;
 pub mod read;
 pub(crate) mod scan;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod session;
 pub mod stats;

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::error::ApiError;
 
 /// The header that carries the secret, beside `Authorization: Bearer`.
-pub(crate) const SECRET_HEADER: &str = "x-tracehub-secret";
+pub(crate) const SECRET_HEADER: &str = "X-TraceHub-Secret";
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +41,11 @@ impl Guard {
     pub(crate) fn of(pattern: &str) -> Self {
         match pattern {
             "/ingest" | "/ingest/single" | "/cleanup" => Self::Ingest,
-            // The page holds no data; it asks for the secret when it asks for data. The secret is in the body of the one;
-            // the other takes away what only its caller has.
-            "/healthz" | "/readyz" | "/" | "/assets/{hash}/{name:.*}" | "/login" | "/logout" => Self::Open,
+            // The page holds no data; it asks for the secret when it asks for data. The description is of the program, not
+            // of what it keeps. The secret is in the body of the one; the other takes away what only its caller has.
+            "/healthz" | "/readyz" | "/openapi.json" | "/" | "/assets/{hash}/{name:.*}" | "/login" | "/logout" => {
+                Self::Open
+            }
             _ => Self::Read,
         }
     }

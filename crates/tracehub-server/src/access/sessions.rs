@@ -9,7 +9,7 @@ use actix_web::http::header::{self, HeaderMap};
 use sha2::{Digest as _, Sha256};
 
 /// The cookie.
-const NAME: &str = "tracehub_session";
+pub(crate) const NAME: &str = "tracehub_session";
 /// What every such cookie says: no script reads it, no page of another site has it sent. `Secure` joins them where the
 /// server itself speaks TLS: over plain HTTP a browser would not keep the cookie.
 const FLAGS: &str = "HttpOnly; SameSite=Strict; Path=/";

@@ -10,9 +10,9 @@ use crate::extract::query::Query;
 use crate::state::State;
 
 /// How many chains are listed when the request does not say.
-const DEFAULT_LIMIT: i64 = 50;
+pub(crate) const DEFAULT_LIMIT: i64 = 50;
 /// The most chains that one answer lists.
-const MAX_LIMIT: i64 = 10_000;
+pub(crate) const MAX_LIMIT: i64 = 10_000;
 
 pub(crate) async fn list(state: web::Data<State>, query: Query) -> Result<web::Json<CorrelationsAnswer>, ApiError> {
     let with_complete = query.one_of("include", &["complete"])?.is_some();

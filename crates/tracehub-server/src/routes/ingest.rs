@@ -11,7 +11,7 @@ use crate::extract::body::JsonBody;
 use crate::state::State;
 
 /// The encodings that a body may have. Said with each answer, so that a client need not guess (RFC 9110, 12.5.3).
-const ACCEPTED_ENCODINGS: (header::HeaderName, &str) = (header::ACCEPT_ENCODING, "zstd, gzip");
+pub(crate) const ACCEPTED_ENCODINGS: (header::HeaderName, &str) = (header::ACCEPT_ENCODING, "zstd, gzip");
 
 /// A body, or why it was not taken: that counts as a refusal too.
 type Received = Result<JsonBody, ApiError>;

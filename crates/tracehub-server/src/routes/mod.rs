@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod metrics;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod recent;
 pub(crate) mod session;

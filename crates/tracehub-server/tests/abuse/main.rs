@@ -8,6 +8,8 @@
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
 mod attack;
+#[path = "../it/description.rs"]
+mod description;
 mod overload;
 mod probe;
 #[expect(dead_code, reason = "the other tests use the rest")]

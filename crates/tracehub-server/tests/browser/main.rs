@@ -9,6 +9,8 @@
 mod accessible;
 mod chain;
 mod chains;
+#[path = "../it/description.rs"]
+mod description;
 mod hostile;
 mod live;
 mod outage;

@@ -37,6 +37,7 @@ pub(crate) const ROUTES: &[(&str, Method, &str, Asks)] = &[
     ("/readyz", Method::GET, "/readyz", Asks::Nothing),
     ("/metrics", Method::GET, "/metrics", Asks::ReadSecret),
     ("/stats", Method::GET, "/stats", Asks::ReadSecret),
+    ("/openapi.json", Method::GET, "/openapi.json", Asks::Nothing),
     ("/login", Method::POST, "/login", Asks::Nothing),
     ("/logout", Method::POST, "/logout", Asks::Nothing),
 ];

@@ -9,6 +9,8 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::description::{Answer, Description};
+
 /// How long a server may take to start or stop before the test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -143,12 +145,22 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill runs").success());
 }
 
-/// Status and JSON body; a body that is no JSON is given as a string.
+/// Status and JSON body; a body that is no JSON is given as a string. The answer must be as the server describes it.
 pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
-    let response = request.send().await.expect("the server answers");
-    let status = response.status().as_u16();
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let method = request.method().clone();
+    let response = client.execute(request).await.expect("the server answers");
+    let (status, url) = (response.status(), response.url().clone());
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
     let text = response.text().await.expect("the answer is text");
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    if let Some(description) = Description::get(&url.origin().ascii_serialization()).await {
+        let (path, content_type) = (url.path(), &*content_type);
+        description.check(&Answer { method: &method, path, status, content_type, body: &body });
+    }
+    (status.as_u16(), body)
 }
 
 /// A stream of server-sent events, read block by block.
