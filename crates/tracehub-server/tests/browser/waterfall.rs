@@ -211,8 +211,13 @@ async fn a_chain_is_followed_until_that_is_paused() {
     page.see_count("call-row", 1);
     page.press("f").unwrap();
     page.see_count("call-row", 2);
-    server.ingest(&late("/late/2")).await;
+    // The call that keys have gone to stays that, though another one is drawn above it from now on.
+    page.press("j").unwrap();
+    page.see("document.querySelector('.call-row.is-active').innerText.includes('/api/orders')");
+    server.ingest(&entries("order-1", 9.0, &[Call("stock", "app-2", "/early", 0.0, Some(1.0))])).await;
     page.see_count("call-row", 3);
+    page.see("document.querySelector('[data-testid=call-row]').innerText.includes('/early')");
+    page.see("document.querySelector('.call-row.is-active').innerText.includes('/api/orders')");
 }
 
 #[tokio::test]
