@@ -296,5 +296,6 @@ fn nth_row(number: usize) -> String {
 fn bar_width(page: &Page, row: usize) -> f64 {
     let script = "return document.querySelectorAll('[data-testid=call-row]')[arguments[0]].querySelector('.bar')
         .getBoundingClientRect().width";
-    page.run(script, &[json!(row)]).unwrap().as_f64().unwrap()
+    let width = page.run(script, &[json!(row)]).expect("the row is drawn");
+    width.as_f64().expect("a number")
 }
