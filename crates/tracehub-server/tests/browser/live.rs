@@ -105,9 +105,11 @@ async fn a_burst_does_not_freeze_the_chain_that_it_is_for() {
 }
 
 /// Sends batches while the page draws, and sees to it that it goes on drawing.
+#[expect(clippy::print_stdout, reason = "the figures are for whoever asks for them")]
 fn withstands(page: &Page, server: &Server, view: &str, batch: impl Fn(u32) -> Vec<Value> + Sync) {
     let address = server.url.trim_start_matches("http://");
-    let (busy, before) = (busy(), page.main_thread_ms().unwrap());
+    let taken = || page.main_thread_ms().expect("the browser counts");
+    let (busy, before) = (busy(), taken());
     let gaps = thread::scope(|scope| {
         scope.spawn(|| {
             let started = Instant::now();
@@ -119,10 +121,11 @@ fn withstands(page: &Page, server: &Server, view: &str, batch: impl Fn(u32) -> V
                 thread::sleep(next.saturating_sub(started.elapsed()));
             }
         });
-        page.run_until_done(&format!("{FRAME_GAPS} frameGaps({}).then(done)", BURST_SECONDS * 1_000)).unwrap()
+        page.run_until_done(&format!("{FRAME_GAPS} frameGaps({}).then(done)", BURST_SECONDS * 1_000))
+            .expect("the page goes on")
     });
-    let (longest, frames) = (gaps["longest"].as_f64().unwrap(), gaps["frames"].as_u64().unwrap());
-    let taken = (page.main_thread_ms().unwrap() - before) / f64::from(BURST_SECONDS);
+    let [longest, frames] = ["longest", "frames"].map(|name| gaps[name].as_f64().expect("a number"));
+    let taken = (taken() - before) / f64::from(BURST_SECONDS);
     println!(
         "{view}: {BURST_RATE} entries/s for {BURST_SECONDS} s: {frames} frames, the longest gap {longest:.0} ms, the main thread \
          took {taken:.0} ms a second (machine {busy:.1} times as busy as it can be)"

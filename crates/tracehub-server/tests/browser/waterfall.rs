@@ -211,8 +211,13 @@ async fn a_chain_is_followed_until_that_is_paused() {
     page.see_count("call-row", 1);
     page.press("f").unwrap();
     page.see_count("call-row", 2);
-    server.ingest(&late("/late/2")).await;
+    // The call that keys have gone to stays that, though another one is drawn above it from now on.
+    page.press("j").unwrap();
+    page.see("document.querySelector('.call-row.is-active').innerText.includes('/api/orders')");
+    server.ingest(&entries("order-1", 9.0, &[Call("stock", "app-2", "/early", 0.0, Some(1.0))])).await;
     page.see_count("call-row", 3);
+    page.see("document.querySelector('[data-testid=call-row]').innerText.includes('/early')");
+    page.see("document.querySelector('.call-row.is-active').innerText.includes('/api/orders')");
 }
 
 #[tokio::test]
@@ -291,5 +296,6 @@ fn nth_row(number: usize) -> String {
 fn bar_width(page: &Page, row: usize) -> f64 {
     let script = "return document.querySelectorAll('[data-testid=call-row]')[arguments[0]].querySelector('.bar')
         .getBoundingClientRect().width";
-    page.run(script, &[json!(row)]).unwrap().as_f64().unwrap()
+    let width = page.run(script, &[json!(row)]).expect("the row is drawn");
+    width.as_f64().expect("a number")
 }

@@ -5,8 +5,8 @@ import { Store } from './store.js';
 
 /** Whether the server is there: `connecting`, `live` or `gone`. */
 export const connection = new Store('connecting');
-/** Whether the server says that it takes no entries. */
-export const isDegraded = new Store(false);
+/** Why the server says that it takes no entries, as a word of its own; empty if it does not say why, null while it takes them. */
+export const trouble = new Store(null);
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4_000;
@@ -83,8 +83,8 @@ export function listen({ prefix = '', onOpen, onEntry }) {
 /** Asks the server how it is. That it asks for a secret is an answer too. */
 async function isThere() {
   try {
-    const { status } = await get('health', {}, undefined, HEALTH_MS);
-    isDegraded.set(status === 'degraded');
+    const { status, reason } = await get('health', {}, undefined, HEALTH_MS);
+    trouble.set(status === 'degraded' ? (reason ?? '') : null);
   } catch (error) {
     if (!(error instanceof Refusal)) {
       connection.set('gone');

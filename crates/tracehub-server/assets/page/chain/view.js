@@ -39,7 +39,10 @@ export function ChainView({ id, parameters }) {
   // What is selected and searched for is in the address.
   const selected = tree?.places.get(parameters.call) ?? -1;
   const select = (place) => change({ call: place === -1 ? '' : tree.keys[place] }, { replace: true });
-  const [active, setActive] = useState(-1);
+  // By its name: while the chain grows, places change.
+  const [activeKey, setActiveKey] = useState(null);
+  const active = tree?.places.get(activeKey) ?? -1;
+  const setActive = (place) => setActiveKey(tree.keys[place]);
   useEffect(() => {
     if (selected !== -1) setActive(selected);
   }, [selected]);

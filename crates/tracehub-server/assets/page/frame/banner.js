@@ -3,7 +3,7 @@
 import { html } from '../../vendor/preact-htm.js';
 import { useNow } from '../base/hooks.js';
 import { useStore } from '../base/store.js';
-import { connection, isDegraded } from '../base/stream.js';
+import { connection, trouble } from '../base/stream.js';
 import { duration } from '../base/format.js';
 
 let goneSince = 0;
@@ -13,9 +13,9 @@ connection.watch((state) => {
 
 export function Banner() {
   const state = useStore(connection);
-  const isRefusing = useStore(isDegraded);
+  const reason = useStore(trouble);
   if (state === 'gone') return html`<${Gone} />`;
-  return isRefusing ? html`<${Degraded} />` : null;
+  return reason === null ? null : html`<${Degraded} reason=${reason} />`;
 }
 
 function Gone() {
@@ -29,11 +29,18 @@ function Gone() {
   `;
 }
 
-function Degraded() {
+/** What is known of a reason besides that its log has it. */
+const REASONS = {
+  storage_full: 'Its disk is too full.',
+  storage_busy: 'Another program holds its database.',
+  storage_readonly: 'Where its database lies, nothing can be written.',
+};
+
+function Degraded({ reason }) {
   return html`
     <div class="banner is-warning" role="alert" data-testid="degraded">
       <strong>The server takes no entries at the moment.</strong>
-      <span>Its disk is full, or its database is held or broken: its log says which. What is stored can be read.</span>
+      <span>${REASONS[reason] ?? 'Its log says why.'} What is stored can be read.</span>
     </div>
   `;
 }
