@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -16,8 +16,6 @@ const SECRET: &str = "correct-horse-battery";
 /// A server that `tracehub-cli serve` became. Killed when dropped.
 struct Real {
     child: Child,
-    /// Nobody else reads it, and a server whose log is full would stop.
-    _log: Lines<BufReader<ChildStderr>>,
     url: String,
     folder: TempDir,
 }
@@ -25,8 +23,8 @@ struct Real {
 impl Real {
     fn start(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (child, log, url) = serve(folder.path(), "0", args);
-        Self { child, _log: log, url, folder }
+        let (child, url) = serve(folder.path(), "0", args);
+        Self { child, url, folder }
     }
 
     /// Ends it as an operator does.
@@ -38,7 +36,7 @@ impl Real {
     /// Starts it again with its database, at its address.
     fn start_again(&mut self) {
         let port = self.url.rsplit(':').next().expect("a port").to_owned();
-        (self.child, self._log, self.url) = serve(self.folder.path(), &port, &[]);
+        (self.child, self.url) = serve(self.folder.path(), &port, &[]);
     }
 
     fn ok(&self, args: &[&str]) -> String {
@@ -55,7 +53,7 @@ impl Drop for Real {
     }
 }
 
-fn serve(folder: &Path, port: &str, args: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>, String) {
+fn serve(folder: &Path, port: &str, args: &[&str]) -> (Child, String) {
     let database = folder.join("tracehub.db");
     let mut command = Command::new(program());
     command.env_clear().args(["serve", "--port", port, "--db"]).arg(database).args(args);
@@ -67,7 +65,9 @@ fn serve(folder: &Path, port: &str, args: &[&str]) -> (Child, Lines<BufReader<Ch
             break rest.split_whitespace().next().expect("an address").to_owned();
         }
     };
-    (child, log, url)
+    // Nobody reads on, and a server whose log is full would stop.
+    std::thread::spawn(move || log.for_each(drop));
+    (child, url)
 }
 
 /// The program, with the server beside it: tests of the whole workspace have built that, others build it here once.
@@ -312,9 +312,13 @@ fn hostile_entries_make_the_round_trip_to_the_byte() {
 #[test]
 fn a_reader_that_leaves_early_ends_every_command_quietly() {
     let real = Real::start(&[]);
-    let lines: String = (0..3_000)
-        .map(|n| format!("{{\"source_id\":\"MA\",\"correlation_id\":\"chain-{n}\",\"timestamp\":{n},\"suffix\":\"s\",\"direction\":\"->\",\"operation\":\"REST\",\"endpoint\":\"/a/rather/long/endpoint/that/fills/pipes\"}}\n"))
-        .collect();
+    let line = |n: u32| {
+        format!(
+            "{{\"source_id\":\"MA\",\"correlation_id\":\"chain-{n}\",\"timestamp\":{n},\"suffix\":\"s\",\
+             \"direction\":\"->\",\"operation\":\"REST\",\"endpoint\":\"/a/long/endpoint/that/fills/pipes\"}}"
+        )
+    };
+    let lines = (0..3_000).map(line).collect::<Vec<_>>().join("\n");
     assert_eq!(feed(&real.url, &["send", "-"], &lines).0, 0);
     for args in [
         &["correlations", "-n", "3000"][..],
