@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::loading::feed;
+use crate::pty::Pty;
 use crate::support::{cli, run};
 
 const SECRET: &str = "correct-horse-battery";
@@ -246,6 +247,24 @@ fn a_watched_list_and_a_followed_chain_go_on_too() {
     assert!(list.by_ref().map_while(Result::ok).any(|line| line == "two"));
     assert_eq!(interrupt(watching).0, Some(130));
     assert_eq!(interrupt(following).0, Some(130));
+}
+
+#[test]
+fn the_last_list_stays_while_the_server_is_gone() {
+    let mut real = Real::start(&[]);
+    let _ = real.ok(&["send", "--id", "the-one"]);
+    let pty = Pty::sized(100, 24);
+    let mut command = cli(&real.url, &["correlations", "--watch=50ms", "--color", "never"]);
+    let child = command.env("TERM", "xterm").stdout(pty.terminal()).spawn().unwrap();
+    drop(command);
+    let _ = pty.wait_for("the-one");
+    real.stop();
+    let _ = pty.wait_for("cannot be reached");
+    let _ = pty.wait_for("the-one");
+    real.start_again();
+    let _ = real.ok(&["send", "--id", "another"]);
+    let _ = pty.wait_for("another");
+    assert_eq!(interrupt(child).0, Some(130));
 }
 
 #[test]
