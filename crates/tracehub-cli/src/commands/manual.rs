@@ -19,7 +19,7 @@ pub(crate) fn completions(args: &CompletionsArgs, screen: &mut Screen) -> Result
     Ok(screen.verbatim(&script)?)
 }
 
-/// The script for bash with one name for each command. Where the program's name has a hyphen, clap_complete writes it in
+/// The script for bash with one name for each command. Where the program's name has a hyphen, `clap_complete` writes it in
 /// one way where it finds out which command is typed and in another where it completes that command, so that after a
 /// command nothing is completed.
 fn named_alike(script: &[u8]) -> Vec<u8> {

@@ -29,7 +29,7 @@ pub(super) fn entries<'a>(
     entries: impl Iterator<Item = &'a TraceEntry> + Clone,
     look: &Look,
 ) -> io::Result<()> {
-    let lining = Lining::of(entries.clone(), true, look);
+    let lining = Lining::of(&entries, true, look);
     entries.into_iter().try_for_each(|entry| line(out, Text::default(), entry, &lining, look))
 }
 
@@ -38,7 +38,7 @@ pub(super) fn chain(out: &mut impl Write, answer: &ChainAnswer, look: &Look) -> 
     let start = answer.traces.first().map_or(0.0, TraceEntry::timestamp);
     let offset = |entry: &TraceEntry| format!("+{}", format::duration(entry.timestamp() - start));
     let width = answer.traces.iter().map(|entry| offset(entry).len()).max().unwrap_or(0);
-    let lining = Lining::of(answer.traces.iter(), false, look);
+    let lining = Lining::of(&answer.traces.iter(), false, look);
     for entry in &answer.traces {
         let offset = Text::styled(style::FAINT, format!("{:>width$}", offset(entry))).and(Style::new(), "  ");
         line(out, offset, entry, &lining, look)?;
@@ -60,7 +60,7 @@ impl Lining {
         Self { all_today, id: with_id.then_some(0), place: 0 }
     }
 
-    fn of<'a>(entries: impl Iterator<Item = &'a TraceEntry> + Clone, with_id: bool, look: &Look) -> Self {
+    fn of<'a>(entries: &(impl Iterator<Item = &'a TraceEntry> + Clone), with_id: bool, look: &Look) -> Self {
         let widest = |width: &dyn Fn(&TraceEntry) -> usize| entries.clone().map(width).max().unwrap_or(0);
         let id = with_id.then(|| widest(&|entry| id(entry).width()).min(WIDEST_ID));
         let place = widest(&|entry| place(entry).width()).min(WIDEST_PLACE);

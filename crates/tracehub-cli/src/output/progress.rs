@@ -55,7 +55,7 @@ impl Progress {
         self.entries = entries;
         if self.is_shown && Instant::now() >= self.next_draw {
             let width = terminal_size::terminal_size_of(io::stderr()).map_or(USUAL_WIDTH, |(width, _)| width.0.into());
-            self.draw(line(entries, self.size.map(|size| (part, size)), self.begun.elapsed(), width));
+            self.draw(&line(entries, self.size.map(|size| (part, size)), self.begun.elapsed(), width));
         }
     }
 
@@ -64,7 +64,7 @@ impl Progress {
         let done = format::entries(self.entries);
         let text = format!("{done}; the server is busy, again in {:.1} s", wait.as_secs_f64());
         if self.is_shown {
-            self.draw(Text::plain(text));
+            self.draw(&Text::plain(text));
         }
     }
 
@@ -79,7 +79,7 @@ impl Progress {
         self.finished = true;
     }
 
-    fn draw(&mut self, text: Text) {
+    fn draw(&mut self, text: &Text) {
         self.next_draw = Instant::now() + DRAW_EVERY;
         // A stream that takes colours away would take the clearing of the line too.
         self.clear();

@@ -62,10 +62,10 @@ fn server(text: &str, entries: &[TraceEntry]) -> Server {
     let mut chain = ChainWriter::new(&format!("c{text}"));
     let mut recent = RecentWriter::default();
     let mut events = String::new();
-    for (id, entry) in (1..).zip(entries) {
+    for (id, entry) in (1_i64..).zip(entries) {
         chain.push(&entry.as_ref());
         recent.push(EntryId(id), &entry.as_ref());
-        events += &format!("id: {id}\ndata: {}\n\n", json(entry));
+        events = events + "id: " + &id.to_string() + "\ndata: " + &json(entry) + "\n\n";
     }
     events += "data: {\"type\": \"timeout\"}\n\n";
     let calls = |entries: &[TraceEntry]| CallsAnswer::new(text, entries.iter().map(TraceEntry::as_ref), true);

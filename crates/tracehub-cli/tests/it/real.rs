@@ -3,12 +3,13 @@
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::loading::feed;
+use crate::pty::Pty;
 use crate::support::{cli, run};
 
 const SECRET: &str = "correct-horse-battery";
@@ -16,8 +17,6 @@ const SECRET: &str = "correct-horse-battery";
 /// A server that `tracehub-cli serve` became. Killed when dropped.
 struct Real {
     child: Child,
-    /// Nobody else reads it, and a server whose log is full would stop.
-    _log: Lines<BufReader<ChildStderr>>,
     url: String,
     folder: TempDir,
 }
@@ -25,8 +24,8 @@ struct Real {
 impl Real {
     fn start(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (child, log, url) = serve(folder.path(), "0", args);
-        Self { child, _log: log, url, folder }
+        let (child, url) = serve(folder.path(), "0", args);
+        Self { child, url, folder }
     }
 
     /// Ends it as an operator does.
@@ -38,7 +37,7 @@ impl Real {
     /// Starts it again with its database, at its address.
     fn start_again(&mut self) {
         let port = self.url.rsplit(':').next().expect("a port").to_owned();
-        (self.child, self._log, self.url) = serve(self.folder.path(), &port, &[]);
+        (self.child, self.url) = serve(self.folder.path(), &port, &[]);
     }
 
     fn ok(&self, args: &[&str]) -> String {
@@ -55,7 +54,7 @@ impl Drop for Real {
     }
 }
 
-fn serve(folder: &Path, port: &str, args: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>, String) {
+fn serve(folder: &Path, port: &str, args: &[&str]) -> (Child, String) {
     let database = folder.join("tracehub.db");
     let mut command = Command::new(program());
     command.env_clear().args(["serve", "--port", port, "--db"]).arg(database).args(args);
@@ -67,7 +66,9 @@ fn serve(folder: &Path, port: &str, args: &[&str]) -> (Child, Lines<BufReader<Ch
             break rest.split_whitespace().next().expect("an address").to_owned();
         }
     };
-    (child, log, url)
+    // Nobody reads on, and a server whose log is full would stop.
+    std::thread::spawn(move || log.for_each(drop));
+    (child, url)
 }
 
 /// The program, with the server beside it: tests of the whole workspace have built that, others build it here once.
@@ -249,6 +250,24 @@ fn a_watched_list_and_a_followed_chain_go_on_too() {
 }
 
 #[test]
+fn the_last_list_stays_while_the_server_is_gone() {
+    let mut real = Real::start(&[]);
+    let _ = real.ok(&["send", "--id", "the-one"]);
+    let pty = Pty::sized(100, 24);
+    let mut command = cli(&real.url, &["correlations", "--watch=50ms", "--color", "never"]);
+    let child = command.env("TERM", "xterm").stdout(pty.terminal()).spawn().unwrap();
+    drop(command);
+    let _ = pty.wait_for("the-one");
+    real.stop();
+    let _ = pty.wait_for("cannot be reached");
+    let _ = pty.wait_for("the-one");
+    real.start_again();
+    let _ = real.ok(&["send", "--id", "another"]);
+    let _ = pty.wait_for("another");
+    assert_eq!(interrupt(child).0, Some(130));
+}
+
+#[test]
 fn who_follows_what_is_not_there_yet_is_told_and_waits() {
     let real = Real::start(&[]);
     let (child, mut lines) = follow(&real.url, &["tail", "later", "-o", "ndjson"]);
@@ -312,9 +331,13 @@ fn hostile_entries_make_the_round_trip_to_the_byte() {
 #[test]
 fn a_reader_that_leaves_early_ends_every_command_quietly() {
     let real = Real::start(&[]);
-    let lines: String = (0..3_000)
-        .map(|n| format!("{{\"source_id\":\"MA\",\"correlation_id\":\"chain-{n}\",\"timestamp\":{n},\"suffix\":\"s\",\"direction\":\"->\",\"operation\":\"REST\",\"endpoint\":\"/a/rather/long/endpoint/that/fills/pipes\"}}\n"))
-        .collect();
+    let line = |n: u32| {
+        format!(
+            "{{\"source_id\":\"MA\",\"correlation_id\":\"chain-{n}\",\"timestamp\":{n},\"suffix\":\"s\",\
+             \"direction\":\"->\",\"operation\":\"REST\",\"endpoint\":\"/a/long/endpoint/that/fills/pipes\"}}"
+        )
+    };
+    let lines = (0..3_000).map(line).collect::<Vec<_>>().join("\n");
     assert_eq!(feed(&real.url, &["send", "-"], &lines).0, 0);
     for args in [
         &["correlations", "-n", "3000"][..],
