@@ -24,6 +24,8 @@ const BETWEEN_QUESTIONS: Duration = Duration::from_millis(50);
 const BATCH: u64 = 20;
 /// How long a client waits before it tries a server again that is not there.
 const RETRY: Duration = Duration::from_millis(50);
+/// An older batch may have been deleted before it is read back.
+const MAX_AGE: Duration = Duration::from_secs(6);
 const QUESTIONS: [&str; 5] = [
     "/correlations?limit=50",
     "/recent?limit=100",
@@ -48,6 +50,8 @@ pub(super) struct Tally {
     pub(super) refused: u64,
     /// Batches that were acknowledged and are not there.
     pub(super) missing: u64,
+    /// Batches that nobody came to read back before they might be deleted.
+    pub(super) late: u64,
     /// Events, and how many of them were not the next.
     pub(super) heard: u64,
     pub(super) broken: u64,
@@ -67,6 +71,7 @@ impl Tally {
             duplicates: self.duplicates + other.duplicates,
             refused: self.refused + other.refused,
             missing: self.missing + other.missing,
+            late: self.late + other.late,
             heard: self.heard + other.heard,
             broken: self.broken + other.broken,
             connections: self.connections + other.connections,
@@ -202,6 +207,11 @@ fn read_back(address: &str, ledger: &Ledger, stop: &AtomicBool) -> Result<Tally>
             std::thread::sleep(RETRY);
             continue;
         };
+        if batch.answered.elapsed() > MAX_AGE {
+            tally.late += 1;
+            ledger.keep(batch);
+            continue;
+        }
         let open = match &mut connection {
             Some(open) => open,
             none => match Connection::open(address) {
@@ -219,7 +229,7 @@ fn read_back(address: &str, ledger: &Ledger, stop: &AtomicBool) -> Result<Tally>
             Ok(found) => {
                 tally.read_times.push(start.elapsed().as_secs_f64() * 1000.0);
                 if found == batch.entries {
-                    ledger.found(batch);
+                    ledger.keep(batch);
                 } else {
                     eprintln!("{} has {found} entries of {}", batch.chain, batch.entries);
                     tally.missing += 1;

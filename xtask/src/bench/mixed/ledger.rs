@@ -62,8 +62,8 @@ impl Ledger {
         is_due.then(|| unread.pop_front()).flatten()
     }
 
-    /// Notes that a batch was found.
-    pub(super) fn found(&self, batch: Acknowledged) {
+    /// Notes a batch for the last look.
+    pub(super) fn keep(&self, batch: Acknowledged) {
         lock(&self.read).push(batch);
     }
 

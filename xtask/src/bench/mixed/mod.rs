@@ -20,10 +20,11 @@ use self::watch::{Growth, LogSize};
 use super::measure::percentile;
 use crate::process::{Interrupt, Service, root};
 
-/// Bytes that the database may hold: half a minute's entries, so that deletion is always at work after that.
-const MAX_DB_BYTES: u64 = 48 << 20;
-/// How long a server lives in the second part.
+/// Bytes that the database may hold: some seconds' entries, so that deletion is always at work after that.
+const MAX_DB_BYTES: u64 = 12 << 20;
+/// How long a server lives in the second part; less if that part is short, so that there are some lives.
 const LIFE: Duration = Duration::from_secs(12);
+const MIN_LIVES: u32 = 4;
 /// What the log may take. It is made to stay far below; a reader that pins it would show here.
 const MAX_LOG_MB: f64 = 64.0;
 /// How fast memory may grow, over minutes.
@@ -80,11 +81,12 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     let first = part(&site, &ledger, steady, || growth.look(server.id()))?;
     let leaked = watch::leaked_descriptors(server.id(), descriptors_before, interrupt)?;
 
-    eprintln!("the same for {} s, with SIGTERM and kill -9 every {} s", (whole - steady).as_secs(), LIFE.as_secs());
+    let life_time = LIFE.min((whole - steady) / MIN_LIVES);
+    eprintln!("the same for {} s, with SIGTERM and kill -9 every {life_time:?}", (whole - steady).as_secs());
     let mut life = Some((server, Instant::now()));
     let (mut stops, mut kills) = (0_u32, 0_u32);
     let second = part(&site, &ledger, whole - steady, || {
-        if life.as_ref().is_some_and(|(_, since)| since.elapsed() < LIFE) {
+        if life.as_ref().is_some_and(|(_, since)| since.elapsed() < life_time) {
             return Ok(());
         }
         if let Some((server, _)) = life.take() {
@@ -121,6 +123,7 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     report.line("stuck listeners that were cut off", sum(|tally| tally.cut_off));
     report.times("ingest", &steady.ingest_times);
     report.times("reads", &steady.read_times);
+    report.line("batches read back in the end only", sum(|tally| tally.late));
     report.line("memory at most, MB", growth.most());
     report.judge("acknowledged, not there two seconds later", sum(|tally| tally.missing), 0.0);
     report.judge("acknowledged, younger than what is left, not there at the end", lost_at_last as f64, 0.0);
