@@ -17,7 +17,7 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// Large bodies that are decompressed at a time. It is the processors' work alone, so more at a time would not be sooner;
 /// but each may grow to the limit of a body, and fifty bombs at once are fifty times that.
-static AT_ONCE: Semaphore = Semaphore::const_new(4);
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

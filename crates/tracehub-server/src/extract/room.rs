@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The bytes that bodies of any size may take together.
-const MAX_BYTES: usize = 96 << 20;
+const MAX_BYTES: usize = 64 << 20;
 /// A body of up to so many bytes is a small one.
 const SMALL_BYTES: usize = 256 << 10;
 /// The bytes that small ones may take beyond the rest: who sends large ones slowly must not keep them out.
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn large_bodies_leave_room_for_small_ones_and_all_of_it_comes_back() {
         let room = BodyRoom::default();
-        let mut large: Vec<Share> = (0..12).map(|_| room.share()).collect();
+        let mut large: Vec<Share> = (0..8).map(|_| room.share()).collect();
         assert!(large.iter_mut().all(|share| share.grow(8 << 20)));
         assert!(!room.share().grow(SMALL_BYTES + 1));
         let mut small: Vec<Share> = (0..MAX_SMALL_BYTES / SMALL_BYTES).map(|_| room.share()).collect();
