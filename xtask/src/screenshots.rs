@@ -141,7 +141,8 @@ impl Studio<'_> {
 
     /// Writes a picture of what is shown.
     fn take(&self, view: &str, look: Look) -> Result<()> {
-        // No pointer over a row, no ring around it, and everything that moves has come to rest.
+        // No pointer over a row, which would tell of it, no ring around it, and everything that moves has come to rest.
+        self.browser.point_at("header", (0.5, 0.1))?;
         self.browser.run_until_done(
             "document.activeElement.blur(); Promise.all(document.getAnimations().map(each => each.finished.catch(() => {})))\
              .then(() => requestAnimationFrame(() => setTimeout(done, 300)))",
