@@ -89,8 +89,8 @@ pub(super) fn run(address: &str, ledger: &Ledger, stop: &AtomicBool) -> Result<T
             (0..WRITERS).map(|writer| scope.spawn(move || write(address, writer, started, ledger, stop))).collect();
         let mut others: Vec<_> = (0..READERS).map(|reader| scope.spawn(move || ask(address, reader, stop))).collect();
         others.push(scope.spawn(|| read_back(address, ledger, stop)));
-        others.extend(LISTENERS.iter().map(|manner| scope.spawn(|| listeners::listen(address, *manner, stop))));
-        others.push(scope.spawn(|| listeners::be_stuck(address, STUCK, stop)));
+        others.extend(LISTENERS.iter().map(|manner| scope.spawn(|| Ok(listeners::listen(address, *manner, stop)))));
+        others.push(scope.spawn(|| Ok(listeners::be_stuck(address, STUCK, stop))));
         writers.into_iter().chain(others).try_fold(Tally::default(), |tally, client| {
             let seen = client.join().map_err(|_| anyhow!("a client's thread panicked"))??;
             Ok(tally.add(seen))

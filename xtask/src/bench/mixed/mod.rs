@@ -29,6 +29,8 @@ const MIN_LIVES: u32 = 4;
 const MAX_LOG_MB: f64 = 64.0;
 /// How fast memory may grow, over minutes.
 const MAX_GROWTH_MB: f64 = 1.0;
+/// So many names fill every cache of the server; before that, memory grows because it may.
+const NAMES_BEYOND_CACHES: u64 = 150_000;
 /// A shorter measurement says nothing about growth: caches are still filling.
 const MIN_MEASURED: Duration = Duration::from_mins(3);
 
@@ -69,8 +71,7 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     // Taken once and given back at once: the server must come back at the address that its clients know.
     let port = TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?.port();
     let site = Site { database, port, interrupt };
-    let whole = Duration::from_mins(minutes);
-    let steady = whole * 7 / 10;
+    let (steady, broken) = (Duration::from_mins(minutes) * 7 / 10, Duration::from_mins(minutes) * 3 / 10);
     let ledger = Ledger::default();
 
     eprintln!("everything at once for {} s, without a restart", steady.as_secs());
@@ -78,14 +79,14 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     watch::warm_up(&site.address())?;
     let descriptors_before = watch::descriptors(server.id())?;
     let mut growth = Growth::new(steady);
-    let first = part(&site, &ledger, steady, || growth.look(server.id()))?;
+    let first = part(&site, &ledger, steady, || growth.look(server.id(), ledger.names() >= NAMES_BEYOND_CACHES))?;
     let leaked = watch::leaked_descriptors(server.id(), descriptors_before, interrupt)?;
 
-    let life_time = LIFE.min((whole - steady) / MIN_LIVES);
-    eprintln!("the same for {} s, with SIGTERM and kill -9 every {life_time:?}", (whole - steady).as_secs());
+    let life_time = LIFE.min(broken / MIN_LIVES);
+    eprintln!("the same for {} s, with SIGTERM and kill -9 every {life_time:?}", broken.as_secs());
     let mut life = Some((server, Instant::now()));
     let (mut stops, mut kills) = (0_u32, 0_u32);
-    let second = part(&site, &ledger, whole - steady, || {
+    let second = part(&site, &ledger, broken, || {
         if life.as_ref().is_some_and(|(_, since)| since.elapsed() < life_time) {
             return Ok(());
         }
@@ -111,20 +112,20 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     let mut report = Report::default();
     let all = [&steady, &second.tally];
     let sum = |of: fn(&Tally) -> u64| all.iter().map(|tally| of(tally)).sum::<u64>() as f64;
-    report.line("entries acknowledged", sum(|tally| tally.entries));
-    report.line("names of chains and sources, each new", ledger.names() as f64);
-    report.line("entries deleted because the database was full", deleted as f64);
-    report.line("restarts with SIGTERM", f64::from(stops));
-    report.line("restarts with kill -9", f64::from(kills));
-    report.line("requests sent again", sum(|tally| tally.retried));
-    report.line("entries that were found stored then", sum(|tally| tally.duplicates));
-    report.line("events heard", sum(|tally| tally.heard));
-    report.line("connections of listeners", sum(|tally| tally.connections));
-    report.line("stuck listeners that were cut off", sum(|tally| tally.cut_off));
-    report.times("ingest", &steady.ingest_times);
-    report.times("reads", &steady.read_times);
-    report.line("batches read back in the end only", sum(|tally| tally.late));
-    report.line("memory at most, MB", growth.most());
+    line("entries acknowledged", sum(|tally| tally.entries));
+    line("names of chains and sources, each new", ledger.names() as f64);
+    line("entries deleted because the database was full", deleted as f64);
+    line("restarts with SIGTERM", f64::from(stops));
+    line("restarts with kill -9", f64::from(kills));
+    line("requests sent again", sum(|tally| tally.retried));
+    line("entries that were found stored then", sum(|tally| tally.duplicates));
+    line("events heard", sum(|tally| tally.heard));
+    line("connections of listeners", sum(|tally| tally.connections));
+    line("stuck listeners that were cut off", sum(|tally| tally.cut_off));
+    times("ingest", &steady.ingest_times);
+    times("reads", &steady.read_times);
+    line("batches read back in the end only", sum(|tally| tally.late));
+    line("memory at most, MB", growth.most());
     report.judge("acknowledged, not there two seconds later", sum(|tally| tally.missing), 0.0);
     report.judge("acknowledged, younger than what is left, not there at the end", lost_at_last as f64, 0.0);
     report.judge("events left out or repeated", sum(|tally| tally.broken), 0.0);
@@ -134,7 +135,7 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     if growth.measured() >= MIN_MEASURED {
         report.judge("growth of memory after the warm-up, MB a minute", growth.slope(), MAX_GROWTH_MB);
     } else {
-        report.line("growth of memory, MB a minute (too short to judge)", growth.slope());
+        line("growth of memory, MB a minute (too short to judge)", growth.slope());
     }
     // A soak that deleted nothing and broke no connection would prove nothing.
     ensure!(deleted > 0 && sum(|tally| tally.heard) > 0.0 && kills > 0, "the soak was too short to show anything");
@@ -164,25 +165,13 @@ fn part(
     Ok(Part { tally: tally.map_err(|_| anyhow!("a client's thread panicked"))??, log_mb: log.most_mb() })
 }
 
-/// Figures, and which of them break a promise.
+/// Which figures break a promise.
 #[derive(Debug, Default)]
 struct Report {
     broken: Vec<String>,
 }
 
 impl Report {
-    fn line(&self, name: &str, value: f64) {
-        println!("{name:<66} {value:>12.2}");
-    }
-
-    fn times(&self, name: &str, times: &[f64]) {
-        let mut times = times.to_vec();
-        times.sort_by(f64::total_cmp);
-        self.line(&format!("{name}, requests without a restart"), times.len() as f64);
-        self.line(&format!("{name}, p50, ms"), percentile(&times, 0.5));
-        self.line(&format!("{name}, p99, ms"), percentile(&times, 0.99));
-    }
-
     fn judge(&mut self, name: &str, value: f64, most: f64) {
         let word = if value <= most { "ok" } else { "BROKEN" };
         println!("{name:<66} {value:>12.2}   <= {most}  {word}");
@@ -197,4 +186,16 @@ impl Report {
         }
         bail!("broken: {}", self.broken.join("; "))
     }
+}
+
+fn line(name: &str, value: f64) {
+    println!("{name:<66} {value:>12.2}");
+}
+
+fn times(name: &str, times: &[f64]) {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    line(&format!("{name}, requests without a restart"), times.len() as f64);
+    line(&format!("{name}, p50, ms"), percentile(&times, 0.5));
+    line(&format!("{name}, p99, ms"), percentile(&times, 0.99));
 }

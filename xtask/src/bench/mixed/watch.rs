@@ -36,7 +36,8 @@ impl Growth {
         Self { start: now, warm_up: length.mul_f64(WARM_UP), next: now, samples: Vec::new(), most: 0.0 }
     }
 
-    pub(super) fn look(&mut self, process: u32) -> Result<()> {
+    /// Takes a sample if it is time; `is_full` says whether every cache of the process is.
+    pub(super) fn look(&mut self, process: u32, is_full: bool) -> Result<()> {
         let now = Instant::now();
         if now < self.next {
             return Ok(());
@@ -44,7 +45,7 @@ impl Growth {
         self.next = now + STEP;
         let (since, resident) = (now - self.start, resident_mb(process)?);
         self.most = self.most.max(resident);
-        if since >= self.warm_up {
+        if is_full && since >= self.warm_up {
             self.samples.push((since.as_secs_f64() / 60.0, resident));
         }
         Ok(())

@@ -43,6 +43,9 @@ struct Shared {
     open: Mutex<Vec<Arc<Pair>>>,
 }
 
+/// One of the two ways that bytes go.
+type Way = fn(&Pair) -> io::Result<()>;
+
 /// Both sides of a connection.
 struct Pair {
     client: TcpStream,
@@ -104,7 +107,6 @@ impl Shared {
         open.retain(|pair| !pair.closed.load(Ordering::SeqCst));
         open.push(Arc::clone(&pair));
         drop(open);
-        type Way = fn(&Pair) -> io::Result<()>;
         for way in [Pair::pass_requests as Way, Pair::pass_answers] {
             let (pair, shared) = (Arc::clone(&pair), Arc::clone(self));
             thread::spawn(move || {
