@@ -109,9 +109,16 @@ fn fields() -> [(&'static str, String, Value, Value, bool); 10] {
     ]
 }
 
-fn described(mut schema: Value, description: String) -> Value {
-    schema["description"] = description.into();
-    schema
+/// An object of the entry's fields: each as `pick` has it of what is given and what is sent, and whether it must be there.
+fn object(description: &str, pick: impl Fn(Value, Value, bool) -> (Value, bool)) -> Schema {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for (name, meaning, given, sent, may_be_left_out) in fields() {
+        let (mut schema, must_be_there) = pick(given, sent, !may_be_left_out);
+        schema["description"] = meaning.into();
+        properties.insert(name.to_owned(), schema);
+        required.extend(must_be_there.then_some(name));
+    }
+    json_schema!({ "description": description, "type": "object", "properties": properties, "required": required })
 }
 
 impl JsonSchema for TraceEntry {
@@ -120,17 +127,7 @@ impl JsonSchema for TraceEntry {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let required = fields().map(|(name, ..)| name);
-        let properties: Map<String, Value> = fields()
-            .into_iter()
-            .map(|(name, description, given, ..)| (name.to_owned(), described(given, description)))
-            .collect();
-        json_schema!({
-            "description": "One checkpoint, as it is given.",
-            "type": "object",
-            "properties": properties,
-            "required": required,
-        })
+        object("One checkpoint, as it is given.", |given, _, _| (given, true))
     }
 }
 
@@ -140,17 +137,9 @@ impl JsonSchema for NewEntry {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let required: Vec<&str> = fields().iter().filter(|(.., optional)| !optional).map(|(name, ..)| *name).collect();
-        let properties: Map<String, Value> = fields()
-            .into_iter()
-            .map(|(name, description, _, sent, _)| (name.to_owned(), described(sent, description)))
-            .collect();
-        json_schema!({
-            "description": "One checkpoint, as it is sent. Other keys are passed over; a key that stands twice is refused.",
-            "type": "object",
-            "properties": properties,
-            "required": required,
-        })
+        let description =
+            "One checkpoint, as it is sent. Other keys are passed over; a key that stands twice is refused.";
+        object(description, |_, sent, required| (sent, required))
     }
 }
 

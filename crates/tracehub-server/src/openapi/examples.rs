@@ -72,7 +72,9 @@ pub(super) fn stored_single() -> Value {
 
 pub(super) fn chain() -> Value {
     let mut writer = ChainWriter::new(CHAIN);
-    entries(CHAIN, 50.0).iter().for_each(|entry| writer.push(&entry.as_ref()));
+    for entry in entries(CHAIN, 50.0) {
+        writer.push(&entry.as_ref());
+    }
     read(&writer.finish())
 }
 

@@ -1,4 +1,4 @@
-//! The description of the HTTP interface (OpenAPI 3.1), put together once from the code that answers.
+//! The description of the HTTP interface (`OpenAPI` 3.1), put together once from the code that answers.
 //!
 //! Schemas come from the wire types and their comments, refusals from [`ApiError`](crate::error::ApiError), secrets from
 //! [`Guard`](crate::access::Guard), limits from the constants that the handlers check, examples from the code that writes
@@ -31,7 +31,7 @@ use self::operation::Operation;
 use crate::access::{SECRET_HEADER, sessions};
 use crate::page::hash_of;
 
-/// What stands above all routes. What OpenAPI has no field for is said here.
+/// What stands above all routes. What `OpenAPI` has no field for is said here.
 const INTRODUCTION: &str = "\
 Checkpoints of many services, put together by the correlation id of the request.
 

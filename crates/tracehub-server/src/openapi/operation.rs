@@ -1,4 +1,4 @@
-//! One route and method: what is said of it, and how that becomes OpenAPI.
+//! One route and method: what is said of it, and how that becomes `OpenAPI`.
 
 use actix_web::http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -138,7 +138,7 @@ impl Operation {
         self
     }
 
-    /// The path as OpenAPI writes it: without the patterns of its parameters.
+    /// The path as `OpenAPI` writes it: without the patterns of its parameters.
     pub(super) fn path_template(&self) -> String {
         let parts = self.path.split('/').map(|part| match part.split_once(':') {
             Some((name, _)) => format!("{name}}}"),
@@ -147,7 +147,7 @@ impl Operation {
         parts.collect::<Vec<_>>().join("/")
     }
 
-    /// The operation as OpenAPI.
+    /// The operation as `OpenAPI`.
     pub(super) fn describe(&self, components: &mut Components) -> Value {
         let mut responses = Map::new();
         for answer in &self.answers {

@@ -5,7 +5,7 @@ use tracehub_core::wire::schema;
 
 /// A parameter of the query that may be left out.
 pub(super) fn query(name: &str, schema: Value, description: &str) -> Value {
-    json!({ "name": name, "in": "query", "description": description, "schema": schema })
+    parameter("query", name, schema, description)
 }
 
 /// A parameter of the query that must be there.
@@ -17,14 +17,21 @@ pub(super) fn required(name: &str, schema: Value, description: &str) -> Value {
 
 /// A header that may be left out.
 pub(super) fn header(name: &str, schema: Value, description: &str) -> Value {
-    json!({ "name": name, "in": "header", "description": description, "schema": schema })
+    parameter("header", name, schema, description)
 }
 
 /// A part of the path.
 pub(super) fn path(name: &str, schema: Value, description: &str, example: &str) -> Value {
-    json!({
-        "name": name, "in": "path", "required": true, "description": description, "schema": schema, "example": example,
-    })
+    let mut parameter = parameter("path", name, schema, description);
+    parameter["required"] = true.into();
+    parameter["example"] = example.into();
+    parameter
+}
+
+fn parameter(place: &str, name: &str, schema: Value, description: &str) -> Value {
+    let mut parameter = json!({ "name": name, "in": place, "description": description });
+    parameter["schema"] = schema;
+    parameter
 }
 
 /// The chain that a path names.

@@ -1,4 +1,4 @@
-//! Refusals as OpenAPI: each is made as it would be sent, so status, headers and body cannot differ from the description.
+//! Refusals as `OpenAPI`: each is made as it would be sent, so status, headers and body cannot differ from the description.
 
 use std::collections::BTreeMap;
 

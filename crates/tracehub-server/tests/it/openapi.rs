@@ -126,7 +126,7 @@ fn refused_requests(server: &Server, method: &Method, path: &str, has_body: bool
     let secret = if path.starts_with("/ingest") || path == "/cleanup" { SECRET } else { READ_SECRET };
     let good = || good_request(server, method.clone(), path);
     let open = || good().header("x-tracehub-secret", secret);
-    let url = good().build().unwrap().url().clone();
+    let url = good().build().expect("a request").url().clone();
     let target = target(&url);
     let parameter = if url.query().is_some() { "&token=x" } else { "?token=x" };
     let mut requests = vec![
@@ -173,7 +173,7 @@ async fn every_route_answers_as_described_whether_it_goes_well_or_is_refused() {
             see(answer(request).await);
         }
         // One address guesses until it has to wait.
-        let guesser = client();
+        let one_address = client();
         let guesses = if path == "/login" || operation["security"] != json!([]) { 11 } else { 0 };
         for _ in 0..guesses {
             let mut guess = good_request(&server, method.clone(), path).build().unwrap();
@@ -181,7 +181,7 @@ async fn every_route_answers_as_described_whether_it_goes_well_or_is_refused() {
             if path == "/login" {
                 *guess.body_mut() = Some(json!({ "secret": "a-wrong-secret" }).to_string().into());
             }
-            see(answer(RequestBuilder::from_parts(guesser.clone(), guess)).await);
+            see(answer(RequestBuilder::from_parts(one_address.clone(), guess)).await);
         }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             match parameter["in"].as_str().unwrap() {
@@ -209,8 +209,10 @@ async fn every_route_answers_as_described_whether_it_goes_well_or_is_refused() {
 /// The codes of the refusals of an operation, and the statuses of its other answers.
 fn described_answers(description: &Description, operation: &Value) -> BTreeSet<String> {
     let mut described = BTreeSet::new();
-    for status in operation["responses"].as_object().unwrap().keys() {
-        let response = description.response(operation, StatusCode::from_bytes(status.as_bytes()).unwrap()).unwrap();
+    for status in operation["responses"].as_object().expect("an object").keys() {
+        let response = description
+            .response(operation, StatusCode::from_bytes(status.as_bytes()).expect("a status"))
+            .expect("it is described");
         match response["content"]["application/json"]["examples"].as_object() {
             Some(examples) => described.extend(examples.keys().cloned()),
             None if status == "200" && operation["operationId"] == "get_asset" => {}
@@ -222,9 +224,9 @@ fn described_answers(description: &Description, operation: &Value) -> BTreeSet<S
 
 /// Asks with values at the limits of a parameter of the query, which go well, and beyond them, which do not.
 async fn check_parameter(server: &Server, path: &str, parameter: &Value, see: &mut impl FnMut((u16, Value))) {
-    let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+    let (name, schema) = (parameter["name"].as_str().expect("a text"), &parameter["schema"]);
     let mut asked = async |value: &str| {
-        let good = good_request(server, Method::GET, path).build().unwrap();
+        let good = good_request(server, Method::GET, path).build().expect("a request");
         let mut url = good.url().clone();
         let others = url
             .query_pairs()
@@ -236,16 +238,16 @@ async fn check_parameter(server: &Server, path: &str, parameter: &Value, see: &m
         let request = server.request(Method::GET, target(&url)).header("x-tracehub-secret", READ_SECRET);
         if is_stream && name == "timeout" && value.len() > 1 && !value.starts_with('-') && value != "x" {
             // It goes on for as long as was asked for; its head is what counts here.
-            return request.send().await.unwrap().status() == 200;
+            return request.send().await.expect("an answer").status() == 200;
         }
         let (status, body) = answer(request).await;
         see((status, body));
         status == 200
     };
-    match schema["type"].as_str().unwrap() {
+    match schema["type"].as_str().expect("a text") {
         "integer" => {
             for limit in ["minimum", "maximum"] {
-                let value = i128::from(schema[limit].as_i64().unwrap());
+                let value = i128::from(schema[limit].as_i64().expect("a number"));
                 assert!(asked(&value.to_string()).await, "{path} {name}={value}");
                 let beyond = if limit == "minimum" { value - 1 } else { value + 1 };
                 assert!(!asked(&beyond.to_string()).await, "{path} {name}={beyond}");
@@ -254,8 +256,8 @@ async fn check_parameter(server: &Server, path: &str, parameter: &Value, see: &m
         }
         "number" => assert!(asked("-1.5e3").await && !asked("x").await && !asked("inf").await, "{path} {name}"),
         _ if schema.get("enum").is_some() => {
-            for word in schema["enum"].as_array().unwrap() {
-                assert!(asked(word.as_str().unwrap()).await, "{path} {name}={word}");
+            for word in schema["enum"].as_array().expect("a list") {
+                assert!(asked(word.as_str().expect("a text")).await, "{path} {name}={word}");
             }
             assert!(!asked("x").await, "{path} {name}");
         }
