@@ -75,8 +75,9 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     let hub = Arc::new(Hub::new(reader.newest_entry_id().map_err(RunError::Read)?));
     let (ingest, commands) = Ingest::new();
     let condition = Arc::new(Condition::default());
-    let WriterThread { thread: writer, ended } = writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
-        .map_err(RunError::Writer)?;
+    let WriterThread { thread: writer, ended } =
+        writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
+            .map_err(RunError::Writer)?;
     let state = State {
         access: Arc::new(Access::new(&config.access)),
         config: Arc::new(config),

@@ -63,7 +63,8 @@ pub(crate) fn spawn(
 /// send, and they would wait for an answer.
 fn refuse_late(commands: Receiver<Command>) {
     // A command that is dropped tells whoever waits for it that the server is stopping.
-    let refusals = std::thread::Builder::new().name("tracehub-late".to_owned()).spawn(move || commands.iter().for_each(drop));
+    let refusals =
+        std::thread::Builder::new().name("tracehub-late".to_owned()).spawn(move || commands.iter().for_each(drop));
     if let Err(err) = refusals {
         tracing::warn!(error = %err, "who comes late is not told; their connections end with the server");
     }

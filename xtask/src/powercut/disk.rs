@@ -104,7 +104,8 @@ impl Disk {
 
     /// The files that a power cut leaves now.
     pub(super) fn image(&self, left: Left, chance: &mut Rng) -> Image {
-        let mut numbers: Vec<usize> = self.files.iter().flat_map(|file| &file.unsynced).map(|(number, _)| *number).collect();
+        let mut numbers: Vec<usize> =
+            self.files.iter().flat_map(|file| &file.unsynced).map(|(number, _)| *number).collect();
         numbers.extend(self.unsynced_names.iter().map(|(number, _)| *number));
         numbers.sort_unstable();
         // Changes before this one are on the disk, this one in part.
@@ -127,11 +128,10 @@ impl Disk {
             let mut bytes = file.synced.clone();
             for (number, change) in &file.unsynced {
                 match left {
-                    Left::Nothing => {}
                     Left::Beginning if *number < end => change.apply(&mut bytes),
                     Left::Beginning if *number == end => change.apply_begin(&mut bytes, chance),
-                    Left::Beginning => {}
                     Left::Half => change.apply_half(&mut bytes, chance),
+                    Left::Nothing | Left::Beginning => {}
                 }
             }
             bytes

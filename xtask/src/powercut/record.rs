@@ -60,8 +60,25 @@ fn watch(
     let (log_path, server, file) = (text(log)?, text(&server)?, text(&file)?);
     // -D: the server is our child, strace a stranger beside it, so that a signal reaches the server itself.
     let arguments = [
-        "-D", "-f", "-xx", "-yy", "-s", "1000000", "-e", TRACED, "-o", &log_path, &server, "--db",
-        &file, "--port", "0", "--durability", durability, "--log", "info",
+        "-D",
+        "-f",
+        "-xx",
+        "-yy",
+        "-s",
+        "1000000",
+        "-e",
+        TRACED,
+        "-o",
+        &log_path,
+        &server,
+        "--db",
+        &file,
+        "--port",
+        "0",
+        "--durability",
+        durability,
+        "--log",
+        "info",
     ];
     let service = Service::start(Path::new("strace"), &arguments, &[], interrupt)
         .context("the server cannot be watched; `cargo xtask setup` installs strace")?;

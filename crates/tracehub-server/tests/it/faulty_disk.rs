@@ -211,8 +211,12 @@ async fn a_slow_disk_refuses_before_memory_grows() {
     assert!(slowest < Duration::from_secs(15), "{slowest:?}");
     assert!(memory < 400, "{memory} MiB");
     let (_, listed) = server.get("/correlations?limit=10000").await;
-    let stored: Vec<&str> =
-        listed["correlations"].as_array().unwrap().iter().filter_map(|chain| chain["correlation_id"].as_str()).collect();
+    let stored: Vec<&str> = listed["correlations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|chain| chain["correlation_id"].as_str())
+        .collect();
     assert!(taken.iter().all(|(name, ..)| stored.contains(&name.as_str())));
     assert!(listed["correlations"].as_array().unwrap().iter().all(|chain| chain["trace_count"] == ENTRIES));
     assert_eq!(stored.len(), taken.len(), "what was refused is not stored");

@@ -204,7 +204,8 @@ pub fn open_with_progress(
     let recent = Recent::default();
     lock.database_made = true;
     lock.write().map_err(|source| OpenError::File { path: path.clone(), source })?;
-    let mut writer = SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock.into_file()).map_err(failed)?;
+    let mut writer =
+        SqliteWriter::new(connection, &path, sites.clone(), recent.clone(), lock.into_file()).map_err(failed)?;
     writer.log_damage = log_damage;
     let reader = SqliteReader::connect(&path, options, sites, recent)
         .map_err(|source| OpenError::Pool { path: path.clone(), source })?;
