@@ -76,6 +76,7 @@ impl Browser {
         let mut browser = Self { driver, session: String::new() };
         let answer = browser.ask("POST", "/session", Some(&capabilities))?;
         browser.session = format!("/session/{}", answer["sessionId"].as_str().unwrap_or_default());
+        browser.developer("Performance.enable", &json!({"timeDomain": "threadTicks"}))?;
         Ok(browser)
     }
 
@@ -211,6 +212,16 @@ impl Browser {
         Ok(lines.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect())
     }
 
+    /// The processor's time that the page's main thread has taken so far, in milliseconds: what the page costs, however busy
+    /// the machine is with other things.
+    pub fn main_thread_ms(&self) -> Result<f64, DriveError> {
+        let metrics = self.developer("Performance.getMetrics", &json!({}))?;
+        let metrics = metrics["metrics"].as_array().into_iter().flatten();
+        let seconds =
+            metrics.filter(|metric| metric["name"] == "TaskDuration").find_map(|metric| metric["value"].as_f64());
+        seconds.map(|seconds| seconds * 1_000.0).ok_or_else(|| refused("Performance.getMetrics", "no TaskDuration", ""))
+    }
+
     /// The cookies of the page, those too that no script can read.
     pub fn cookies(&self) -> Result<Vec<Value>, DriveError> {
         let cookies = self.ask("GET", &format!("{}/cookie", self.session), None)?;
@@ -229,7 +240,7 @@ impl Browser {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
-    fn post(&self, path: &str, body: &Value) -> Result<Value, DriveError> {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, DriveError> {
         self.ask("POST", &format!("{}{path}", self.session), Some(body))
     }
 
@@ -286,6 +297,14 @@ mod tests {
         let seen = browser.run("return [innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]", &[]).unwrap();
         assert_eq!(seen, json!([360, true]));
         assert!(browser.screenshot().unwrap().starts_with(b"\x89PNG"));
+        browser.run("addEventListener('pointerup', event => document.title = event.clientX)", &[]).unwrap();
+        browser.drag("body", 0.1, 0.5).unwrap();
+        browser.point_at("body", (0.9, 0.5)).unwrap();
+        let dropped = browser.run("return Number(document.title)", &[]).unwrap().as_f64().unwrap();
+        assert!((150.0..210.0).contains(&dropped), "{dropped}");
+        let before = browser.main_thread_ms().unwrap();
+        browser.run("const end = performance.now() + 50; while (performance.now() < end);", &[]).unwrap();
+        assert!(browser.main_thread_ms().unwrap() > before);
         let timeout = browser.wait_until("document.title === 'y'", Duration::ZERO).unwrap_err();
         assert!(timeout.to_string().contains("'y'"), "{timeout}");
         assert!(matches!(browser.run("throw 1", &[]), Err(DriveError::Refused { .. })));

@@ -22,8 +22,9 @@ pub(crate) fn run() -> Result<()> {
     // it stands without them.
     stage("features", || {
         cargo(["check", "--package", "tracehub-core"]).run()?;
+        cargo(["check", "--package", "tracehub-core", "--features", "schema"]).run()?;
         cargo(["check", "--package", "tracehub-client", "--no-default-features"]).run()?;
-        for feature in ["actix-web", "compression", "layer", "reqwest", "tower"] {
+        for feature in ["actix-web", "compression", "fuzzing", "layer", "reqwest", "tower"] {
             cargo(["check", "--package", "tracehub-client", "--no-default-features", "--features", feature]).run()?;
         }
         Ok(())

@@ -221,8 +221,8 @@ impl Service {
         self.terminate()
     }
 
-    /// Ends it without a chance to finish anything.
-    #[cfg(feature = "powercut")]
+    /// Ends it as a crash does: it gets no chance to finish anything.
+    #[cfg(any(feature = "bench", feature = "powercut"))]
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop).with_context(|| format!("{} cannot be waited for", self.name))

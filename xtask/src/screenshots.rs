@@ -73,6 +73,10 @@ fn take_all(interrupt: &Interrupt) -> Result<()> {
         studio.take("sequence", look)?;
         studio.comparison(story::GOOD, story::SLOW)?;
         studio.take("comparison", look)?;
+        studio.json(story::GOOD)?;
+        studio.take("json", look)?;
+        studio.hosts(story::HUNG)?;
+        studio.take("hosts", look)?;
     }
     drop(browser);
     server.end()
@@ -106,6 +110,19 @@ impl Studio<'_> {
     fn tab(&self, name: &str, order: u32) -> Result<()> {
         self.chain(order)?;
         Ok(self.browser.click(&testid(&format!("tab-{name}")))?)
+    }
+
+    fn json(&self, order: u32) -> Result<()> {
+        self.chain(order)?;
+        self.browser.click(&testid("raw-json"))?;
+        self.see("document.querySelectorAll('.json-line').length > 10")
+    }
+
+    /// All sources and hosts, over the calls.
+    fn hosts(&self, order: u32) -> Result<()> {
+        self.chain(order)?;
+        self.browser.click(&testid("who"))?;
+        Ok(self.browser.wait_for(&testid("who-panel"))?)
     }
 
     fn comparison(&self, one: u32, other: u32) -> Result<()> {

@@ -1,5 +1,6 @@
 //! `cargo xtask setup`: what the tests need beside Rust. `python` is the original and what comes with Python, `browser`
-//! what the tests of the page drive, `tracing` by what disks fail and clocks are set, `debian` how packages of the system are installed.
+//! what the tests of the page drive, `tracing` by what disks fail and clocks are set, `watching` what checks the files for
+//! those who run a server, `debian` how packages of the system are installed.
 
 use anyhow::Result;
 
@@ -9,6 +10,7 @@ mod browser;
 mod debian;
 mod python;
 mod tracing;
+mod watching;
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
@@ -19,5 +21,6 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn install() -> Result<()> {
     python::install()?;
     tracing::install()?;
-    browser::install()
+    browser::install()?;
+    watching::install()
 }

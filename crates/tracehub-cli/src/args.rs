@@ -5,6 +5,7 @@ mod times;
 mod tools;
 mod views;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -42,6 +43,9 @@ impl Args {
     }
 }
 
+/// Seconds that one may wait for an answer.
+pub(crate) const REQUEST_TIMEOUTS: RangeInclusive<u64> = 1..=3600;
+
 /// Where the server is and how to talk to it.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Connection")]
@@ -56,7 +60,7 @@ pub(crate) struct ConnectionArgs {
 
     /// Seconds to wait for an answer
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..=3600))]
+        value_parser = clap::value_parser!(u64).range(REQUEST_TIMEOUTS))]
     pub(crate) request_timeout: u64,
 
     /// Settings for what neither a flag nor a variable says [default: tracehub/config.toml where such files are kept]

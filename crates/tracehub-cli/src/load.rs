@@ -58,7 +58,7 @@ pub(crate) async fn run(
     screen: &mut Screen,
 ) -> Result<(), Failure> {
     let (mut chunks, size) = lines::open(path)?;
-    let mut delivery = Delivery::new(settings, retries, Progress::new(size));
+    let mut delivery = Delivery::new(settings, retries, Progress::of_sending(size));
     let outcome = deliver_all(&mut chunks, path, order, &mut delivery).await;
     let counts = delivery.finish();
     if let Err(failure) = outcome {

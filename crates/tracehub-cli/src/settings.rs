@@ -2,7 +2,6 @@
 
 mod file;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,10 +9,13 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 use tracehub_client::TraceHubQueryClient;
 
-use self::file::ConfigFile;
-use crate::args::{Args, ConnectionArgs, Typed};
+pub(crate) use self::file::ConfigFile;
+use crate::args::{Args, ConnectionArgs, REQUEST_TIMEOUTS, Typed};
 use crate::failure::Failure;
 use crate::output::{Pager, Setting};
+
+/// Shows colours, ends by itself where everything fits, and leaves on the screen what it showed.
+const USUAL_PAGER: &str = "less -FRX";
 
 /// What every command that asks a server needs.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     /// Whether it is there.
     pub(crate) found: bool,
     pub(crate) settings: Vec<Setting>,
+    /// What shows long output, unless none is wanted.
+    pub(crate) pager: Option<Pager>,
 }
 
 impl Config {
@@ -55,8 +59,12 @@ impl Config {
             return Err(Failure::ConfigFile { path: asked.clone(), line: None, reason });
         }
         let found = file.is_some();
-        let settings = merge(args, matches, &file.unwrap_or_default())?;
-        Ok(Self { path, found, settings })
+        let file = file.unwrap_or_default();
+        let mut settings = merge(args, matches, &file)?;
+        let (command, from) = pager(args, &file);
+        let pager = command.as_deref().and_then(|command| Pager::new(command, std::env::var_os("LESS").is_none()));
+        settings.push(Setting { key: "pager", value: command, from });
+        Ok(Self { path, found, settings, pager })
     }
 }
 
@@ -104,6 +112,15 @@ fn merge(args: &mut Args, matches: &ArgMatches, file: &ConfigFile) -> Result<Vec
         shown.utc = utc;
     }
     keep("utc", Some(shown.utc.to_string()), said, file.utc.is_some());
+
+    let said = origin("request_timeout");
+    if let (None, Some(seconds)) = (said, file.request_timeout) {
+        if !REQUEST_TIMEOUTS.contains(&seconds) {
+            return Err(file.wrong(&format!("request_timeout is {seconds} and must be from 1 to 3600 seconds")));
+        }
+        connection.request_timeout = seconds;
+    }
+    keep("request_timeout", Some(connection.request_timeout.to_string()), said, file.request_timeout.is_some());
     Ok(settings)
 }
 
@@ -126,14 +143,23 @@ fn usual_path() -> Option<PathBuf> {
     Some(configs.join(Path::new("tracehub/config.toml")))
 }
 
-/// The program that shows long output, unless none is wanted.
-pub(crate) fn pager(args: &Args) -> Option<Pager> {
+/// The program that shows long output, unless none is wanted, and who said so. What is set for this program alone goes
+/// before its file, that before what is set for every program.
+fn pager(args: &Args, file: &ConfigFile) -> (Option<String>, &'static str) {
     if args.output.no_pager {
-        return None;
+        return (None, "flag");
     }
-    let said = |name: &str| std::env::var_os(name);
-    let command = said("TRACEHUB_PAGER").or_else(|| said("PAGER")).unwrap_or_else(|| OsString::from("less -FRX"));
-    Pager::new(&command.to_string_lossy(), said("LESS").is_none())
+    let said = |name: &str| std::env::var_os(name).map(|command| command.to_string_lossy().into_owned());
+    if let Some(command) = said("TRACEHUB_PAGER") {
+        return (Some(command), "environment");
+    }
+    if file.pager.is_some() {
+        return (file.pager.clone(), "file");
+    }
+    match said("PAGER") {
+        Some(command) => (Some(command), "environment"),
+        None => (Some(USUAL_PAGER.to_owned()), "default"),
+    }
 }
 
 /// Whether a terminal moves its cursor when told.

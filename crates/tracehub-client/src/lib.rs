@@ -4,8 +4,8 @@
 //! to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, writes it into a batch, which
 //! `batch.rs` cuts and `delivery.rs` sends through `transport.rs`, by way of the disk where there is a `spool/`;
 //! `retry.rs` decides what follows from the answer; `stats.rs` counts what became of it and `progress.rs` wakes who
-//! waits in a flush. The way back is `query/`, `stream.rs` for what is still growing, `resume/` for doing so over broken
-//! connections, and `blocking/` for programs without async.
+//! waits in a flush. The way back is `query/`, `stream.rs` over `events.rs` for what is still growing, `resume/` for doing
+//! so over broken connections, and `blocking/` for programs without async.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
 //! and out of HTTP. `layer/` (feature `layer`) turns the spans of `tracing` into checkpoints. [`TestSink`] takes the
@@ -47,6 +47,10 @@ pub mod correlation;
 mod data;
 mod delivery;
 mod error;
+mod events;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod http;
 mod item;
@@ -73,6 +77,7 @@ pub use checkpoint::CheckpointLogger;
 pub use client::{FlushOutcome, Report, TraceHubClient};
 pub use complaint::{Complaint, LOG_TARGET, Problem};
 pub use error::{BuildError, QueryError, Refused};
+pub use events::{MAX_EVENT_BYTES, StreamEvent};
 #[cfg(feature = "layer")]
 pub use layer::CheckpointLayer;
 pub use query::{
@@ -82,7 +87,7 @@ pub use query::{
 pub use resume::{Interruption, ResumeEvent, ResumingStream};
 pub use scope::CheckpointScope;
 pub use stats::{Dropped, Recovered, RefusedCounts, Stats};
-pub use stream::{MAX_EVENT_BYTES, StreamEvent, TraceStream};
+pub use stream::TraceStream;
 pub use test_sink::TestSink;
 pub use tracehub_core::chain::CallStatus;
 pub use tracehub_core::store::EntryId;

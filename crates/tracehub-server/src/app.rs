@@ -3,15 +3,20 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::middleware::{Next, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, ResponseError as _, web};
 
 use crate::access::gate;
 use crate::error::ApiError;
-use crate::routes::{admin, compare, correlations, health, ingest, live, page, recent, session, stats, traces};
+use crate::observe;
+use crate::route::Route;
+use crate::routes::{
+    admin, compare, correlations, health, ingest, live, metrics, openapi, page, recent, session, stats, traces,
+};
 use crate::state::State;
 
-const READ: &str = "GET, HEAD";
+/// The methods of a route to read.
+pub(crate) const READ: &str = "GET, HEAD";
 
 /// The service of one HTTP worker.
 pub(crate) fn app(
@@ -28,7 +33,7 @@ pub(crate) fn app(
     App::new()
         .app_data(web::Data::new(state))
         .wrap(from_fn(gate::pass))
-        .wrap(from_fn(log_request))
+        .wrap(from_fn(observe::note))
         .service(readable("/", page::html))
         .service(readable("/assets/{hash}/{name:.*}", page::asset))
         .service(resource("/ingest", "POST").route(web::post().to(ingest::batch)))
@@ -41,7 +46,11 @@ pub(crate) fn app(
         .service(readable("/compare", compare::compare))
         .service(readable("/correlations", correlations::list))
         .service(readable("/health", health::health))
+        .service(readable("/healthz", health::alive))
+        .service(readable("/readyz", health::ready))
         .service(readable("/stats", stats::stats))
+        .service(readable("/metrics", metrics::metrics))
+        .service(readable("/openapi.json", openapi::description))
         .service(resource("/cleanup", "DELETE").route(web::delete().to(admin::clean_up)))
         .service(resource("/login", "POST").route(web::post().to(session::log_in)))
         .service(resource("/logout", "POST").route(web::post().to(session::log_out)))
@@ -68,7 +77,7 @@ where
 async fn elsewhere(request: HttpRequest) -> HttpResponse {
     let path = request.path();
     let shorter = path.trim_end_matches('/');
-    if shorter == path || !is_route(shorter) {
+    if shorter == path || !Route::of(shorter).is_known() {
         return ApiError::NotFound.error_response();
     }
     let raw = request.uri().path().trim_end_matches('/');
@@ -77,39 +86,4 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
         None => raw.to_owned(),
     };
     HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish()
-}
-
-fn is_route(path: &str) -> bool {
-    match path.split('/').collect::<Vec<_>>().as_slice() {
-        [
-            "",
-            "ingest" | "correlations" | "health" | "cleanup" | "compare" | "recent" | "stats" | "stream" | "login"
-            | "logout",
-        ]
-        | ["", "ingest", "single"] => true,
-        ["", "traces", id] | ["", "traces", id, "calls" | "stream"] => !id.is_empty(),
-        _ => false,
-    }
-}
-
-/// One line per request at debug. The path is logged escaped: a request must not be able to write lines of its own.
-async fn log_request(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return next.call(request).await;
-    }
-    let started = std::time::Instant::now();
-    let method = request.method().clone();
-    let path = request.path().to_owned();
-    let response = next.call(request).await?;
-    tracing::debug!(
-        %method,
-        ?path,
-        status = response.status().as_u16(),
-        milliseconds = started.elapsed().as_secs_f64() * 1000.0,
-        "request"
-    );
-    Ok(response)
 }

@@ -1,5 +1,7 @@
 //! The command line and the environment as typed. What it means is `config.rs`.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -11,7 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tracehub-server", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 bad flag or variable, 65 the file is not TraceHub's or \
+    after_help = "Exit codes: 0 stopped as asked, 1 failed or not healthy, 2 bad flag or variable, 65 the file is not TraceHub's or \
     damaged, \
     73 the file cannot be used, 74 the address cannot be used or the disk fails, 75 the file is in use, 78 the settings are not safe.\n\n\
     Example: tracehub-server --db /var/lib/tracehub/tracehub.db --retention-hours 72"
@@ -56,10 +58,20 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", env = "TRACEHUB_LOG", default_value = "info,actix_server=warn")]
     pub log: String,
 
+    /// How the log looks, one line an event: for people, or JSON for programs
+    #[arg(long, global = true, value_name = "FORMAT", env = "TRACEHUB_LOG_FORMAT", default_value = "pretty")]
+    pub log_format: LogFormat,
+
+    /// Seconds that requests are still answered after the order to stop, while /readyz says no already: time for a load
+    /// balancer to look elsewhere
+    #[arg(long, value_name = "SECONDS", env = "TRACEHUB_DRAIN_SECONDS", default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub drain_seconds: u64,
+
     /// Secret for sending and deleting, and for reading unless that has its own; two, separated by a comma, while one
     /// takes the other's place. Others can see flags: rather use the variable or --secret-file
     #[arg(long, value_name = "SECRET", env = "TRACEHUB_SECRET", hide_env_values = true)]
-    pub secret: Option<String>,
+    pub secret: Option<Hidden>,
 
     /// File that holds the secret
     #[arg(long, value_name = "FILE", env = "TRACEHUB_SECRET_FILE", conflicts_with = "secret")]
@@ -67,7 +79,7 @@ pub struct Args {
 
     /// Secret for reading
     #[arg(long, value_name = "SECRET", env = "TRACEHUB_READ_SECRET", hide_env_values = true)]
-    pub read_secret: Option<String>,
+    pub read_secret: Option<Hidden>,
 
     /// File that holds the secret for reading
     #[arg(long, value_name = "FILE", env = "TRACEHUB_READ_SECRET_FILE", conflicts_with = "read_secret")]
@@ -81,9 +93,60 @@ pub struct Args {
     #[arg(long, value_name = "ORIGIN", env = "TRACEHUB_CORS_ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
 
+    /// Certificate, with those that vouch for it, as PEM: the server then speaks HTTPS alone
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", env = "TRACEHUB_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Connections at a time; beyond them the server answers 503, but still says how it is
+    #[arg(long, value_name = "COUNT", env = "TRACEHUB_MAX_CONNECTIONS", default_value_t = 16_384,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
+
+    /// Entries a second that one address may send; beyond them it gets 429 and waits. Unlimited when not given
+    #[arg(long, value_name = "ENTRIES", env = "TRACEHUB_INGEST_LIMIT_PER_PEER",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub ingest_limit_per_peer: Option<u32>,
+
+    /// Address or network (10.0.0.0/8) of a proxy whose `X-Forwarded-For` is believed; may be given more than once
+    #[arg(long, value_name = "NETWORK", env = "TRACEHUB_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<String>,
+
     /// Listen beyond this machine although anyone who reaches the port can then read, write and delete
     #[arg(long)]
     pub insecure_no_auth: bool,
+
+    // What systemd says to a service of `Type=notify`. Nobody types these, so the help does not show them.
+    /// Socket of the supervisor
+    #[arg(long, hide = true, value_name = "SOCKET", env = "NOTIFY_SOCKET")]
+    pub notify_socket: Option<OsString>,
+
+    /// Microseconds within which the supervisor wants a sign of life
+    #[arg(long, hide = true, value_name = "MICROSECONDS", env = "WATCHDOG_USEC")]
+    pub watchdog_usec: Option<u64>,
+
+    /// Process that the supervisor wants it from
+    #[arg(long, hide = true, value_name = "PROCESS", env = "WATCHDOG_PID")]
+    pub watchdog_pid: Option<u32>,
+}
+
+/// Text that is shown to nobody.
+#[derive(Clone)]
+pub struct Hidden(pub String);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
 }
 
 /// What else the program can do.
@@ -97,6 +160,24 @@ pub enum Command {
         #[arg(value_name = "FILE")]
         destination: PathBuf,
     },
+
+    /// Ask the server of this machine whether it is ready; exit code 0 if so, 1 if not
+    ///
+    /// For the health check of a container, without curl. Asks the port of --port (`TRACEHUB_PORT`) unless --url is given.
+    Healthcheck {
+        /// What to ask; plain HTTP
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+}
+
+/// `--log-format` as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people; coloured on a terminal
+    Pretty,
+    /// A JSON object a line
+    Json,
 }
 
 /// `--durability` as typed.

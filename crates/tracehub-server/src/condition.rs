@@ -17,7 +17,19 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    const ALL: [Self; 4] = [Self::StorageFull, Self::StorageBusy, Self::StorageFailing, Self::ReadOnlyStorage];
+    /// Every one.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::StorageFull, Self::StorageBusy, Self::StorageFailing, Self::ReadOnlyStorage];
+
+    /// Its name for programs: the code by which entries are refused.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::StorageFull => "storage_full",
+            Self::StorageBusy => "storage_busy",
+            Self::StorageFailing => "storage_unavailable",
+            Self::ReadOnlyStorage => "storage_readonly",
+        }
+    }
 }
 
 /// How the last attempt to store something went. Everything is well until the writer says otherwise.

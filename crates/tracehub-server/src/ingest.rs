@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
@@ -10,13 +10,21 @@ use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 use tracehub_core::wire::stats::{IngestStats, QueueStats};
 
 use crate::error::ApiError;
+use crate::metrics::kinds::ByCode;
 
 /// The most commands that may wait.
-const MAX_WAITING_COMMANDS: usize = 16_384;
-/// The most entries that may wait: under a second's work.
+pub(crate) const MAX_WAITING_COMMANDS: usize = 16_384;
+/// The most entries that may wait, however fast they are stored.
 const MAX_WAITING_ROWS: usize = 200_000;
+/// So many may wait however slowly they are stored: a batch of the largest size.
+const MIN_WAITING_ROWS: usize = 10_000;
+/// How long what waits may take at the pace of the writer. Whoever is let in shall have the answer within a second;
+/// whoever is not learns it at once.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+/// Entries in a group from which on its pace is that of the writer. Of smaller ones it is that of those who send.
+const TELLING_ROWS: usize = 2_000;
 /// The most bytes that waiting batches may hold.
-const MAX_WAITING_BYTES: usize = 64 << 20;
+pub(crate) const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// The answer's way back to the request.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, ApiError>>;
@@ -28,6 +36,8 @@ pub(crate) enum Command {
     Ingest(Waiting),
     /// Delete what is older than the retention and say how many entries that were.
     Cleanup(Option<Reply<u64>>),
+    /// Say that you are there, and look whether there is room.
+    Look(Reply<()>),
     /// Finish what came before and end.
     Stop,
 }
@@ -64,6 +74,12 @@ impl Ingest {
         (Self { commands, waiting: Arc::default(), counters: Arc::default() }, receiver)
     }
 
+    /// Refuses while the queue is full: what would be refused anyway need not be parsed.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        let is_full = self.waiting.rows.load(Ordering::Relaxed) >= self.most_waiting_rows();
+        if is_full { Err(ApiError::Overloaded) } else { Ok(()) }
+    }
+
     /// Queues a batch and waits until it is stored.
     pub(crate) async fn store(&self, batch: IngestBatch) -> Result<IngestAnswer, ApiError> {
         if batch.is_empty() {
@@ -84,8 +100,9 @@ impl Ingest {
                 self.counters.inserted.fetch_add(answer.inserted, Ordering::Relaxed);
                 self.counters.duplicates.fetch_add(answer.duplicates, Ordering::Relaxed);
             }
-            Err(_) => {
+            Err(err) => {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                self.counters.refused_by_code.add(err.error_code());
             }
         }
         outcome
@@ -100,6 +117,11 @@ impl Ingest {
         }
     }
 
+    /// How many requests were refused, by the code of the refusal.
+    pub(crate) fn refused(&self) -> &ByCode {
+        &self.counters.refused_by_code
+    }
+
     /// What waits for the writer.
     pub(crate) fn waiting(&self) -> QueueStats {
         QueueStats {
@@ -111,6 +133,29 @@ impl Ingest {
     /// Deletes what is older than the retention; gives the number of entries.
     pub(crate) async fn clean_up(&self) -> Result<u64, ApiError> {
         self.ask(|reply| Command::Cleanup(Some(reply))).await
+    }
+
+    /// Commands that wait for the writer.
+    pub(crate) fn waiting_commands(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// The entries that may wait at the writer's present pace.
+    pub(crate) fn most_waiting_rows(&self) -> usize {
+        self.waiting.most_rows.load(Ordering::Relaxed)
+    }
+
+    /// Whether so much waits that requests are about to be refused.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        let nearly = |waiting: usize, most: usize| waiting >= most / 10 * 9;
+        nearly(self.waiting.rows.load(Ordering::Relaxed), self.most_waiting_rows())
+            || nearly(self.waiting.bytes.load(Ordering::Relaxed), MAX_WAITING_BYTES)
+            || nearly(self.commands.len(), MAX_WAITING_COMMANDS)
+    }
+
+    /// Asks the writer for a sign of life.
+    pub(crate) async fn look(&self) -> Result<(), ApiError> {
+        self.ask(Command::Look).await
     }
 
     /// Asks for a clean-up that nobody waits for.
@@ -141,13 +186,37 @@ struct Counters {
     inserted: AtomicU64,
     duplicates: AtomicU64,
     refused: AtomicU64,
+    refused_by_code: ByCode,
 }
 
 /// What waits, in all.
-#[derive(Debug, Default)]
-struct Totals {
+#[derive(Debug)]
+pub(crate) struct Totals {
     rows: AtomicUsize,
     bytes: AtomicUsize,
+    /// The entries that may wait at the writer's present pace.
+    most_rows: AtomicUsize,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self { rows: AtomicUsize::new(0), bytes: AtomicUsize::new(0), most_rows: AtomicUsize::new(MAX_WAITING_ROWS) }
+    }
+}
+
+impl Totals {
+    /// Learns from a group how much may wait: on a slow disk less than on a fast one.
+    pub(crate) fn keep_pace(&self, rows: usize, took: Duration) {
+        if rows < TELLING_ROWS {
+            return;
+        }
+        let fit = rows as u128 * MAX_WAIT.as_micros() / took.as_micros().max(1);
+        let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(MAX_WAITING_ROWS);
+        let before = self.most_rows.load(Ordering::Relaxed);
+        // One slow sync does not make a slow disk.
+        let most = (before * 3 + fit) / 4;
+        self.most_rows.store(most.max(MIN_WAITING_ROWS), Ordering::Relaxed);
+    }
 }
 
 /// A batch's share of the queue; given back when dropped.
@@ -159,13 +228,18 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// What it is a share of.
+    pub(crate) fn totals(&self) -> Arc<Totals> {
+        Arc::clone(&self.totals)
+    }
+
     /// Takes room, unless that would be too much. One batch always fits into an empty queue.
     fn take(totals: &Arc<Totals>, rows: usize, bytes: usize) -> Option<Self> {
         let room = Self { totals: Arc::clone(totals), rows, bytes };
         let rows_before = totals.rows.fetch_add(rows, Ordering::Relaxed);
         let bytes_before = totals.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits =
-            rows_before == 0 || (rows_before + rows <= MAX_WAITING_ROWS && bytes_before + bytes <= MAX_WAITING_BYTES);
+        let most_rows = totals.most_rows.load(Ordering::Relaxed);
+        let fits = rows_before == 0 || (rows_before + rows <= most_rows && bytes_before + bytes <= MAX_WAITING_BYTES);
         // Refused, `room` is dropped here and what was added goes again.
         fits.then_some(room)
     }
@@ -192,5 +266,19 @@ mod tests {
         assert!(Room::take(&totals, 1, 1).is_none());
         drop(many);
         assert!(Room::take(&totals, 1, 1).is_some());
+    }
+
+    #[test]
+    fn less_may_wait_for_a_slow_writer() {
+        let totals = Totals::default();
+        let after = |rows: usize, milliseconds: u64| {
+            (0..30).for_each(|_| totals.keep_pace(rows, Duration::from_millis(milliseconds)));
+            totals.most_rows.load(Ordering::Relaxed)
+        };
+        assert_eq!(after(100, 60_000), MAX_WAITING_ROWS, "one small group after the other says nothing");
+        let slow = after(5_000, 100);
+        assert!((25_000..27_000).contains(&slow), "{slow}");
+        assert_eq!(after(5_000, 5_000), MIN_WAITING_ROWS);
+        assert!(after(5_000, 0) > MAX_WAITING_ROWS - 100);
     }
 }

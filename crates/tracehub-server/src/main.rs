@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracehub_core::store::sqlite::{BackupError, backup};
 use tracehub_server::args::{Args, Command};
 use tracehub_server::config::{self, ConfigError};
+use tracehub_server::healthcheck::{self, HealthcheckError};
 use tracehub_server::{RunError, run, telemetry};
 
 /// "File size limit exceeded": the same number on every Unix this runs on.
@@ -26,23 +27,26 @@ enum StartError {
     Run(#[from] RunError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Healthcheck(#[from] HealthcheckError),
 }
 
 #[actix_web::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    if let Err(err) = telemetry::init(&args.log) {
-        telemetry::complain(&err);
+    if let Err(err) = telemetry::init(&args.log, args.log_format) {
+        telemetry::complain(&err, args.log_format);
         return ExitCode::from(2);
     }
     let outcome = match &args.command {
         None => start(&args).await,
         Some(Command::Backup { destination }) => back_up(&args.db, destination),
+        Some(Command::Healthcheck { url }) => healthcheck::check(&args, url.as_deref()).map_err(StartError::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            telemetry::complain(&err);
+            telemetry::complain(&err, args.log_format);
             exit_code(&err)
         }
     }
@@ -75,7 +79,9 @@ fn exit_code(err: &StartError) -> ExitCode {
     use tracehub_core::store::sqlite::OpenError;
     ExitCode::from(match err {
         StartError::Config(ConfigError::Exposed(_)) => 78,
-        StartError::Config(_) => 2,
+        StartError::Config(_) | StartError::Healthcheck(HealthcheckError::Url { .. } | HealthcheckError::Config(_)) => {
+            2
+        }
         StartError::Listen(..) | StartError::Run(RunError::Disk(_)) => 74,
         StartError::Run(RunError::Open(OpenError::Foreign { .. } | OpenError::Corrupt { .. })) => 65,
         StartError::Run(RunError::Open(OpenError::InUse { .. } | OpenError::MigrationBlocked { .. })) => 75,
@@ -86,6 +92,6 @@ fn exit_code(err: &StartError) -> ExitCode {
             | OpenError::MigrationRoom { .. },
         ))
         | StartError::Backup(BackupError::Exists(_) | BackupError::Write { .. }) => 73,
-        StartError::Backup(_) | StartError::Run(_) | StartError::Signals(_) => 1,
+        StartError::Backup(_) | StartError::Run(_) | StartError::Signals(_) | StartError::Healthcheck(_) => 1,
     })
 }

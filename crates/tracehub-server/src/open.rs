@@ -10,23 +10,27 @@ use tracehub_core::store::sqlite::{
     self, MigrationProgress, MigrationReport, OpenError, OpenOptions, SqliteReader, SqliteWriter,
 };
 
+use crate::notify::Supervisor;
 use crate::run::RunError;
 
 /// How often the log says how far a migration is.
 const LOG_EVERY: Duration = Duration::from_secs(1);
+/// How long a supervisor waits for the next sign of a migration: its last step syncs the whole file.
+const MOST_BETWEEN_SIGNS: Duration = Duration::from_mins(5);
 
 /// Opens the store; none if `shutdown` completed first.
 ///
 /// Only a migration takes long enough to be overtaken. It is broken off then, and the next start begins it again.
 pub(crate) async fn open(
     options: OpenOptions,
+    supervisor: Arc<Supervisor>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Option<(SqliteWriter, SqliteReader)>, RunError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let mut opening = {
         let stopping = Arc::clone(&stopping);
         Box::pin(web::block(move || {
-            let mut log = MigrationLog::new(&options);
+            let mut log = MigrationLog::new(&options, supervisor);
             sqlite::open_with_progress(&options, &mut |progress| {
                 log.say(progress);
                 if stopping.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -56,11 +60,12 @@ pub(crate) async fn open(
 struct MigrationLog {
     database: String,
     last: Option<Instant>,
+    supervisor: Arc<Supervisor>,
 }
 
 impl MigrationLog {
-    fn new(options: &OpenOptions) -> Self {
-        Self { database: options.path.display().to_string(), last: None }
+    fn new(options: &OpenOptions, supervisor: Arc<Supervisor>) -> Self {
+        Self { database: options.path.display().to_string(), last: None, supervisor }
     }
 
     fn say(&mut self, progress: MigrationProgress) {
@@ -69,6 +74,9 @@ impl MigrationLog {
                 if self.last.is_none_or(|last| last.elapsed() >= LOG_EVERY) =>
             {
                 self.last = Some(Instant::now());
+                // Whoever waits for the start must not take a long migration for one that hangs.
+                let status = format!("migrating: {rows_done} of {rows_total} rows");
+                self.supervisor.still_starting(&status, MOST_BETWEEN_SIGNS);
                 tracing::info!(
                     rows_done,
                     rows_total,

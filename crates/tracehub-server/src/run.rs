@@ -1,38 +1,30 @@
 //! A server's life: open the store, start the writer, serve, and end in the order that loses nothing.
 
-use std::any::Any;
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use actix_web::HttpServer;
 use tracehub_core::store::sqlite::{OpenError, OpenOptions};
 use tracehub_core::store::{StoreError, StoreReader as _};
 
 use crate::access::Access;
-use crate::app;
 use crate::condition::Condition;
 use crate::config::{self, Config};
+use crate::connection;
+use crate::extract::room::BodyRoom;
 use crate::ingest::Ingest;
+use crate::ingest_limit::IngestLimit;
 use crate::live::admission::Admission;
 use crate::live::hub::Hub;
+use crate::metrics::commits::Commits;
 use crate::open;
+use crate::pulse::Pulse;
 use crate::reader::Reader;
 use crate::retention;
 use crate::state::State;
 use crate::writer::{self, WriterThread};
-
-/// How long open requests may take when the server stops, in seconds.
-const SHUTDOWN_SECONDS: u64 = 5;
-/// How long an idle connection is kept. Clients reuse it: a new one costs more than a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// What the system may hold of an answer for its reader. Left alone, it grows to several megabytes for each.
-const SEND_BUFFER_BYTES: usize = 64 << 10;
-/// How long the other side of a connection may take nothing of what is sent.
-const STUCK: Duration = Duration::from_secs(15);
 
 /// Why the server could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -60,52 +52,72 @@ pub enum RunError {
 
 /// Serves on `listener` until `shutdown` completes, then finishes what was accepted and returns.
 ///
-/// The order of the end: the live streams are told and close, HTTP answers what is open and stops, the writer commits
-/// what waits, the store closes.
+/// The order of the end: `/readyz` says no, and for as long as that is set requests are still answered; the live streams
+/// are told and close, HTTP answers what is open and stops, the writer commits what waits, the store closes.
 ///
 /// # Errors
 /// [`RunError`]; nothing that was acknowledged is lost.
 pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     let options = OpenOptions { durability: config.durability, ..OpenOptions::new(&config.database) };
     let mut shutdown = pin!(shutdown);
-    let Some((store, reader)) = open::open(options, &mut shutdown).await? else {
+    let supervisor = Arc::clone(&config.supervisor);
+    let Some((store, reader)) = open::open(options, Arc::clone(&supervisor), &mut shutdown).await? else {
         tracing::info!("stopped before the database was open");
         return Ok(());
     };
     let hub = Arc::new(Hub::new(reader.newest_entry_id().map_err(RunError::Read)?));
     let (ingest, commands) = Ingest::new();
     let condition = Arc::new(Condition::default());
-    let WriterThread { thread: writer, ended } =
-        writer::spawn(Box::new(store), commands, Arc::clone(&hub), Arc::clone(&condition), &config)
-            .map_err(RunError::Writer)?;
+    let commits = Arc::new(Commits::default());
+    let WriterThread { thread: writer, ended } = writer::spawn(
+        Box::new(store),
+        commands,
+        Arc::clone(&hub),
+        Arc::clone(&condition),
+        Arc::clone(&commits),
+        &config,
+    )
+    .map_err(RunError::Writer)?;
+    let drain = config.drain;
     let state = State {
-        access: Arc::new(Access::new(&config.access)),
+        access: Arc::new(Access::new(&config)),
+        ingest_limit: config.ingest_limit.map(|entries| Arc::new(IngestLimit::new(entries))),
+        bodies: BodyRoom::default(),
         config: Arc::new(config),
         ingest: ingest.clone(),
         reader: Reader::new(Arc::new(reader)),
         hub: Arc::clone(&hub),
         condition,
+        pulse: Arc::new(Pulse::default()),
+        commits,
+        requests: Arc::default(),
+        slow: Arc::default(),
         streams: Admission::default(),
         started: Instant::now(),
     };
 
-    announce(&listener, &state.config);
-    let server = HttpServer::new(move || app::app(state.clone()))
-        .workers(http_workers())
-        .keep_alive(KEEP_ALIVE)
-        .on_connect(|connection, _| bound(connection))
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .listen(listener)
-        .map_err(RunError::Serve)?
-        .run();
+    let (pulse, reader) = (Arc::clone(&state.pulse), state.reader.clone());
+    let status = announce(&listener, &state.config);
+    let server = connection::serve(listener, state).map_err(RunError::Serve)?;
     let handle = server.handle();
+    let read = async || reader.query(|store| store.newest_entry_id()).await.map(drop);
     let stop = async {
-        tokio::select! {
-            () = &mut shutdown => {}
-            () = retention::ask_regularly(ingest.clone()) => {}
-            // It ends by itself only when it must; why, it says below.
-            _ = ended => {}
+        supervisor.ready(&status);
+        let may_drain = tokio::select! {
+            () = &mut shutdown => true,
+            () = retention::ask_regularly(ingest.clone()) => true,
+            () = pulse.watch(&ingest, &read, &supervisor) => true,
+            // It ends by itself only when it must; why, it says below. Without it there is nothing to go on with.
+            _ = ended => false,
+        };
+        pulse.stop();
+        supervisor.stopping();
+        if may_drain && !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "about to stop: /readyz says no, everything else goes on");
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                () = pulse.watch(&ingest, &read, &supervisor) => {}
+            }
         }
         tracing::info!("stopping: finishing what was accepted");
         hub.close();
@@ -126,27 +138,8 @@ pub async fn run(listener: TcpListener, config: Config, shutdown: impl Future<Ou
     outcome.map_err(RunError::Serve)
 }
 
-/// Threads that speak HTTP: one fewer than there are cores, because the writer keeps one busy.
-fn http_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
-}
-
-/// Bounds what a connection may take: a thousand listeners that do not read must not cost more than their places.
-fn bound(connection: &dyn Any) {
-    let Some(stream) = connection.downcast_ref::<tokio::net::TcpStream>() else { return };
-    let socket = socket2::SockRef::from(stream);
-    // The system ends a connection whose other side takes nothing, and its descriptor comes free.
-    #[cfg(target_os = "linux")]
-    let timed = socket.set_tcp_user_timeout(Some(STUCK));
-    #[cfg(not(target_os = "linux"))]
-    let timed = Ok(());
-    if let Err(err) = timed.and(socket.set_send_buffer_size(SEND_BUFFER_BYTES)) {
-        tracing::debug!(error = %err, "a connection goes without its bounds");
-    }
-}
-
-/// Says once where the server is, what it keeps and who can reach it.
-fn announce(listener: &TcpListener, config: &Config) {
+/// Says once where the server is, what it keeps and who can reach it; gives the first of that.
+fn announce(listener: &TcpListener, config: &Config) -> String {
     let address = listener.local_addr();
     let reach = match &address {
         Ok(address) if address.ip().is_loopback() => "this machine only",
@@ -154,15 +147,18 @@ fn announce(listener: &TcpListener, config: &Config) {
         Ok(_) | Err(_) => "every machine that reaches this address, without a secret",
     };
     let address = address.map_or_else(|_| "an unknown address".to_owned(), |address| address.to_string());
+    let scheme = if config.connections.tls.is_some() { "https" } else { "http" };
+    let status = format!("listening on {scheme}://{address}");
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         database = %config.database.display(),
         retention_hours = config.retention_hours(),
         durability = ?config.durability,
         reachable_by = reach,
-        "listening on http://{address}"
+        "{status}"
     );
     if config::is_temporary(&config.database) {
         tracing::warn!(database = %config.database.display(), "files there do not last; --db names a better place");
     }
+    status
 }

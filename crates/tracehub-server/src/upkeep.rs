@@ -1,6 +1,7 @@
 //! What the writer does between two groups, a little at a time: delete what is too old or too much, give room back, and
 //! see that the disk does not fill up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracehub_core::store::{StoreError, StoreSize, StoreWriter};
@@ -9,6 +10,7 @@ use crate::condition::Trouble;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::ingest::Reply;
+use crate::metrics::commits::Commits;
 
 /// Entries deleted between two small groups: ingest's slowest answers stay where they were. Between large groups as many
 /// go as have come, or deletion would fall behind.
@@ -26,6 +28,7 @@ pub(crate) struct Upkeep {
     retention: Duration,
     max_db_bytes: Option<u64>,
     min_free_bytes: u64,
+    commits: Arc<Commits>,
     cleanup: Option<Cleanup>,
     /// Whether entries go because there is too much of them.
     evicting: bool,
@@ -43,11 +46,12 @@ struct Cleanup {
 }
 
 impl Upkeep {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, commits: Arc<Commits>) -> Self {
         Self {
             retention: config.retention,
             max_db_bytes: config.max_db_bytes,
             min_free_bytes: config.min_free_bytes,
+            commits,
             cleanup: None,
             evicting: false,
             evicted: 0,
@@ -75,6 +79,9 @@ impl Upkeep {
         self.next_look = Instant::now() + LOOK_EVERY;
         let floor = self.min_free_bytes;
         let outcome = store.size();
+        if let Ok(size) = &outcome {
+            self.commits.keep(*size);
+        }
         let obstacle = match &outcome {
             Ok(size) if size.free_disk_bytes.is_some_and(|free| free < floor) => Some(Trouble::StorageFull),
             Err(StoreError::Gone(_)) => Some(Trouble::StorageFailing),
@@ -131,6 +138,7 @@ impl Upkeep {
         let outcome = match store.delete_arrived_before(cutoff, limit) {
             Ok(step) => {
                 cleanup.deleted += step.entries;
+                self.commits.expired.add(step.entries);
                 if step.more {
                     return Ok(());
                 }
@@ -140,6 +148,7 @@ impl Upkeep {
         };
         let replies = std::mem::take(&mut cleanup.replies);
         self.cleanup = None;
+        self.commits.cleanups.add(1);
         if let Ok(deleted @ 1..) = outcome {
             tracing::info!(deleted, "deleted entries older than the retention");
         }
@@ -162,6 +171,7 @@ impl Upkeep {
             log_failure(&outcome);
             let deleted = outcome.as_ref().map_or(0, |step| step.entries);
             self.evicted += deleted;
+            self.commits.evicted.add(deleted);
             // A failure is not tried again at once, but with the next group.
             self.evicting = deleted > 0;
             return outcome.map(drop);
@@ -193,6 +203,7 @@ impl Upkeep {
         }
         let outcome = store.give_back(GIVEN_BACK_PER_STEP);
         log_failure(&outcome);
+        self.commits.given_back_bytes.add(*outcome.as_ref().unwrap_or(&0));
         let more = outcome.as_ref().is_ok_and(|given| *given > 0)
             && size_of(store).is_some_and(|size| {
                 // A little is kept: what comes next takes it without growing the file.

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use crate::error::ApiError;
 use crate::ingest::{Command, Reply, Room};
 use crate::live::frame::Committed;
 use crate::live::hub::Hub;
+use crate::metrics::commits::Commits;
 use crate::recovery::{LOOK_AGAIN, Recovery};
 use crate::upkeep::Upkeep;
 
@@ -44,14 +45,15 @@ pub(crate) fn spawn(
     commands: Receiver<Command>,
     hub: Arc<Hub>,
     condition: Arc<Condition>,
+    commits: Arc<Commits>,
     config: &Config,
 ) -> io::Result<WriterThread> {
-    let upkeep = Upkeep::new(config);
+    let upkeep = Upkeep::new(config, Arc::clone(&commits));
     let (alive, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("tracehub-writer".to_owned()).spawn(move || {
         let _guard = AbortOnPanic;
         let (recovery, clock, late) = (Recovery::new(condition), Clock::start(), commands.clone());
-        let outcome = Writer { store, commands, hub, recovery, upkeep, clock, stopping: false }.run();
+        let outcome = Writer { store, commands, hub, recovery, commits, upkeep, clock, stopping: false }.run();
         refuse_late(late);
         drop(alive);
         outcome
@@ -87,6 +89,7 @@ struct Writer {
     commands: Receiver<Command>,
     hub: Arc<Hub>,
     recovery: Recovery,
+    commits: Arc<Commits>,
     upkeep: Upkeep,
     clock: Clock,
     stopping: bool,
@@ -105,6 +108,7 @@ impl Writer {
     fn run(mut self) -> Result<(), StoreError> {
         loop {
             let Ok(first) = self.next() else { return Ok(()) };
+            let began = Instant::now();
             let group = self.collect(first);
             // Those whose entries may be tried find out by themselves what the store takes.
             let may_look = group.batches.is_empty() || self.recovery.refusal().is_some();
@@ -117,8 +121,12 @@ impl Writer {
                 }
             }
             let rows = group.rows;
+            let totals = group.rooms.first().map(Room::totals);
             self.commit(group);
             self.go_on_with_upkeep(rows);
+            if let Some(totals) = totals {
+                totals.keep_pace(rows, began.elapsed());
+            }
             if self.stopping {
                 self.finish();
                 return Ok(());
@@ -185,6 +193,10 @@ impl Writer {
                     group.rooms.push(room);
                 }
                 Command::Cleanup(reply) => self.upkeep.clean_up(reply),
+                Command::Look(reply) => {
+                    self.look_for_room();
+                    let _ = reply.send(Ok(()));
+                }
                 Command::Stop => {
                     self.stopping = true;
                     break;
@@ -210,7 +222,7 @@ impl Writer {
             return;
         }
         let now = self.clock.now();
-        match self.store.ingest(&batches, now) {
+        match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.recovery.is_well();
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
@@ -242,7 +254,7 @@ impl Writer {
             return;
         }
         let batches = vec![batch];
-        match self.store.ingest(&batches, now) {
+        match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.recovery.is_well();
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
@@ -252,6 +264,26 @@ impl Writer {
                 let _ = reply.send(Err(ApiError::from(&err)));
                 self.failed(&err);
             }
+        }
+    }
+
+    /// One transaction, counted and timed.
+    fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
+        let started = Instant::now();
+        let outcome = self.store.ingest(batches, now);
+        if outcome.is_ok() {
+            let entries = batches.iter().map(IngestBatch::len).sum();
+            self.commits.count(batches.len(), entries, started.elapsed());
+        } else {
+            self.commits.failed.add(1);
+        }
+        outcome
+    }
+
+    /// Asked for by the server's pulse: whether others have filled the disk, before entries are refused for it.
+    fn look_for_room(&mut self) {
+        if let Some(trouble) = self.upkeep.obstacle(&*self.store) {
+            self.recovery.is_in(trouble);
         }
     }
 
@@ -277,6 +309,9 @@ impl Writer {
                     let _ = waiting.reply.send(Err(ApiError::StorageBusy));
                 }
                 Command::Cleanup(reply) => self.upkeep.clean_up(reply),
+                Command::Look(reply) => {
+                    let _ = reply.send(Ok(()));
+                }
                 Command::Stop => self.stopping = true,
             }
         }

@@ -1,6 +1,6 @@
 //! One keep-alive connection to a server: whole requests out, answers in, one after the other.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write, sink};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -25,13 +25,18 @@ impl Connection {
 
     /// Sends a request and reads its answer, which must be a 200. Gives the time in ms.
     pub(super) fn ask(&mut self, request: &[u8]) -> Result<f64> {
+        self.ask_into(request, &mut sink())
+    }
+
+    /// The same, with the answer's body.
+    pub(super) fn ask_into(&mut self, request: &[u8], body: &mut impl Write) -> Result<f64> {
         let start = Instant::now();
         self.stream.write_all(request)?;
-        self.read_answer()?;
+        self.read_answer(body)?;
         Ok(start.elapsed().as_secs_f64() * 1000.0)
     }
 
-    fn read_answer(&mut self) -> Result<()> {
+    fn read_answer(&mut self, body: &mut impl Write) -> Result<()> {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         ensure!(line.starts_with("HTTP/1.1 200"), "the server answered {line:?}");
@@ -46,28 +51,29 @@ impl Connection {
             }
         }
         match length {
-            Some(length) => self.skip(length),
-            None => self.skip_chunks(),
+            Some(length) => self.copy(length, body),
+            None => self.copy_chunks(body),
         }
     }
 
-    fn skip_chunks(&mut self) -> Result<()> {
+    fn copy_chunks(&mut self, body: &mut impl Write) -> Result<()> {
         let mut line = String::new();
         loop {
             line.clear();
             self.answers.read_line(&mut line)?;
             let size = u64::from_str_radix(line.trim(), 16).with_context(|| format!("no chunk size: {line:?}"))?;
-            // Two bytes of line end follow each chunk, the last and empty one too.
-            self.skip(size + 2)?;
+            self.copy(size, body)?;
+            // A line end follows each chunk, the last and empty one too.
+            self.copy(2, &mut sink())?;
             if size == 0 {
                 return Ok(());
             }
         }
     }
 
-    fn skip(&mut self, bytes: u64) -> Result<()> {
-        let skipped = std::io::copy(&mut (&mut self.answers).take(bytes), &mut std::io::sink())?;
-        ensure!(skipped == bytes, "the connection closed in the middle of an answer");
+    fn copy(&mut self, bytes: u64, to: &mut impl Write) -> Result<()> {
+        let copied = std::io::copy(&mut (&mut self.answers).take(bytes), to)?;
+        ensure!(copied == bytes, "the connection closed in the middle of an answer");
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the store, the ingest path and the client take, as ratios measured in one run.
 //!
 //! `plan` decides what is measured; each phase has a file of its name, `client` a folder. `data` makes the entries, `connection` and `load`
-//! bring them to a server, `measure` reads CPU time and memory, `report` prints.
+//! bring them to a server, `measure` reads CPU time and memory, `report` prints. `mixed/` is no phase, but what `cargo xtask soak` does.
 
 #[cfg(feature = "bench")]
 mod chain;
@@ -19,6 +19,8 @@ mod live;
 mod load;
 #[cfg(feature = "bench")]
 mod measure;
+#[cfg(feature = "bench")]
+mod mixed;
 #[cfg(feature = "bench")]
 mod original;
 #[cfg(feature = "bench")]
@@ -38,6 +40,8 @@ mod stuck;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+#[cfg(feature = "bench")]
+pub(crate) use mixed::run as soak;
 
 /// How to measure.
 #[derive(Debug, Clone, Args)]

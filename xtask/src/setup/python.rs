@@ -1,5 +1,5 @@
-//! The Python original in a virtual environment, for the tests that hold us to its behaviour; and the checks of axe, which
-//! come the same way, for the tests of the page.
+//! The Python original in a virtual environment, for the tests that hold us to its behaviour; and what comes the same way:
+//! the checks of axe, for the tests of the page, and schemathesis, which attacks the server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,12 @@ use crate::process::{job, root};
 const REQUIREMENTS: &str = "xtask/python-requirements.txt";
 /// The original itself, with its hash.
 const ORIGINAL: &str = "xtask/python-original.txt";
+/// What attacks the server, with exact versions. It shares the environment; the versions agree.
+const SCHEMATHESIS: &str = "xtask/python-schemathesis.txt";
 /// The package that carries axe-core, with its hash.
 const AXE: &str = "xtask/python-axe.txt";
 /// Raise it when this file changes what it leaves behind, so that every machine installs again.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 /// The oldest Python the original takes, and the two modules without which `python3 -m venv` cannot work.
 const CAN_MAKE_ENVIRONMENTS: &str = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))";
 
@@ -35,8 +37,8 @@ pub(super) fn install() -> Result<()> {
     let system_python = system_python()?;
     eprintln!("    creating a virtual environment in target/python");
     job(system_python, ["-m", "venv", "--clear"]).args([&environment]).run()?;
-    eprintln!("    installing {REQUIREMENTS}");
-    pip(&python, &["install"]).args(["--requirement", REQUIREMENTS]).run()?;
+    eprintln!("    installing {REQUIREMENTS} and {SCHEMATHESIS}");
+    pip(&python, &["install"]).args(["--requirement", REQUIREMENTS, "--requirement", SCHEMATHESIS]).run()?;
     install_original(&python, &environment)?;
     install_axe(&python, &environment)?;
     job(&python, ["-c", "import tracehub.client, tracehub.server"])
@@ -52,8 +54,9 @@ fn wanted(python: &Path) -> Result<String> {
     let version = job(python, ["--version"]).output()?;
     let requirements = fs::read_to_string(root().join(REQUIREMENTS))?;
     let original = fs::read_to_string(root().join(ORIGINAL))?;
+    let schemathesis = fs::read_to_string(root().join(SCHEMATHESIS))?;
     let axe = fs::read_to_string(root().join(AXE))?;
-    Ok(format!("revision {REVISION}\n{version}\n{requirements}{original}{axe}"))
+    Ok(format!("revision {REVISION}\n{version}\n{requirements}{schemathesis}{original}{axe}"))
 }
 
 /// A Python that can create virtual environments, installed now if there is none.

@@ -6,7 +6,7 @@ use super::Finding;
 
 /// Whether the links of the document at `path` are checked: those a reader of the repository is led to.
 pub(super) fn is_checked(path: &str) -> bool {
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].contains(&path) || path.starts_with("docs/")
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].contains(&path) || path.starts_with("docs/")
 }
 
 /// Finds the links of one document that lead nowhere.

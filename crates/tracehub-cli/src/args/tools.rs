@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
@@ -10,6 +11,9 @@ use super::PlaceArgs;
 use super::times::{since, unix_ms};
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    override_usage = "tracehub-cli send [OPTIONS] --id <CORRELATION_ID>\n       tracehub-cli send [OPTIONS] <FILE>"
+)]
 #[command(after_help = "Examples:\n  \
     tracehub-cli send --id order-42 --source MA --endpoint /orders --data '{\"items\":3}'\n  \
     tracehub-cli send --id order-42 --source MA --endpoint /orders --direction leave\n  \
@@ -92,7 +96,8 @@ pub(crate) struct RetryArgs {
     were.")]
 pub(crate) struct ExportArgs {
     /// The chain's correlation id
-    #[arg(value_name = "CORRELATION_ID", required_unless_present = "all")]
+    #[arg(value_name = "CORRELATION_ID", required_unless_present = "all",
+        value_parser = NonEmptyStringValueParser::new())]
     pub(crate) correlation_id: Option<String>,
 
     /// Every chain
@@ -182,6 +187,7 @@ pub(crate) enum ConfigCommand {
     /// Show each setting, its value and where that came from
     #[command(after_help = "Example:\n  tracehub-cli --url http://hub:8099 config show\n\n\
         A flag goes before an environment variable, that before the config file, that before the default. The file is \
-        TOML with any of the keys url, secret, secret_file, output, color, utc.")]
+        TOML with any of the keys url, secret, secret_file, output, color, utc, \
+        request_timeout, pager.")]
     Show,
 }

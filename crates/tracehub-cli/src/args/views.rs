@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::PlaceArgs;
 use super::times::{duration, since};
@@ -65,7 +66,7 @@ pub(crate) struct CorrelationsArgs {
     red and says since when. Hosts whose clocks are off are drawn where they belong.")]
 pub(crate) struct ShowArgs {
     /// The chain's correlation id, or how it begins
-    #[arg(value_name = "CORRELATION_ID")]
+    #[arg(value_name = "CORRELATION_ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) correlation_id: String,
 
     /// Only what this source logged
@@ -94,7 +95,7 @@ pub(crate) struct ShowArgs {
     A lost connection and a restart of the server are waited for; what came meanwhile comes then, and nothing twice.")]
 pub(crate) struct TailArgs {
     /// Only this chain, from its beginning; it need not be known yet
-    #[arg(value_name = "CORRELATION_ID")]
+    #[arg(value_name = "CORRELATION_ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) correlation_id: Option<String>,
 
     /// Begin with what arrived since: 15m, 2h, 3d ago, or such as 2026-02-01T16:00:00Z
@@ -145,10 +146,10 @@ pub(crate) struct RecentArgs {
     chain has it.")]
 pub(crate) struct DiffArgs {
     /// The chain that is as it should be
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) a: String,
 
     /// The chain to compare with it
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) b: String,
 }

@@ -8,6 +8,9 @@ use crate::settings::Settings;
 /// Ids that are named when several or none begin as typed.
 const NAMED: u32 = 5;
 
+/// Chains that are looked at where the server cannot look for ids itself.
+const RECENT: u32 = 1_000;
+
 /// A chain, and its id. A chain with this very id goes before those whose ids only begin with it.
 pub(crate) async fn find(typed: &str, source: Option<&str>, settings: &Settings) -> Result<ChainAnswer, Failure> {
     let answer = settings.client.get_traces(typed, source).await?;
@@ -44,6 +47,16 @@ pub(crate) async fn complete(typed: &str, settings: &Settings) -> Result<String,
     }
 }
 
+/// Nothing has this id, which must be a whole one. What there is instead may be unknown; that there is nothing is not.
+pub(crate) async fn not_there(id: &str, settings: &Settings) -> Failure {
+    let ids = match beginning_with(id, settings).await {
+        Ok(ids) if ids.is_empty() => nearest(id, settings).await.unwrap_or_default(),
+        Ok(ids) => ids,
+        Err(_) => Vec::new(),
+    };
+    unknown(id, named(ids), settings)
+}
+
 fn unknown(id: &str, nearest: Vec<String>, settings: &Settings) -> Failure {
     Failure::UnknownChain { id: id.to_owned(), url: settings.client.url().to_owned(), nearest }
 }
@@ -71,12 +84,15 @@ async fn beginning_with(prefix: &str, settings: &Settings) -> Result<Vec<String>
         return Ok(Vec::new());
     }
     let query = CorrelationQuery::new().prefix(prefix).limit(NAMED + 1);
-    match settings.client.correlations(&query).await {
-        Ok(answer) => Ok(answer.correlations.into_iter().map(|chain| chain.correlation_id).collect()),
-        // The Python server knows whole ids alone.
-        Err(QueryError::Unsupported { .. }) => Ok(Vec::new()),
-        Err(err) => Err(err.into()),
-    }
+    let answer = match settings.client.correlations(&query).await {
+        // The Python server cannot look for them, but it lists the recent ones.
+        Err(QueryError::Unsupported { .. }) => {
+            settings.client.correlations(&CorrelationQuery::new().limit(RECENT)).await?
+        }
+        other => other?,
+    };
+    let ids = answer.correlations.into_iter().map(|chain| chain.correlation_id);
+    Ok(ids.filter(|id| id.starts_with(prefix)).take(NAMED as usize + 1).collect())
 }
 
 fn named(mut ids: Vec<String>) -> Vec<String> {

@@ -46,6 +46,8 @@ fn query(args: &CorrelationsArgs) -> (CorrelationQuery, bool) {
         || args.complete
         || args.min_duration.is_some()
         || args.since.is_some()
+        || args.cursor.is_some()
+        || args.limit == 0
         || texts.into_iter().any(Option::is_some);
     if let Some(cursor) = args.cursor {
         query = query.cursor(cursor);

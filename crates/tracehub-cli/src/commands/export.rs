@@ -3,11 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use tracehub_client::{QueryError, RecentAnswer, RecentQuery, TraceEntry};
+use tracehub_client::{EntryId, QueryError, RecentAnswer, RecentQuery, TraceEntry};
 
+use super::chain_id;
 use crate::args::ExportArgs;
 use crate::failure::Failure;
-use crate::output::{EntryFile, Screen};
+use crate::output::{EntryFile, Progress, Screen};
 use crate::settings::Settings;
 
 /// Entries per question: some megabytes at the usual size. The server ends an answer at 8 MiB too.
@@ -25,12 +26,13 @@ pub(crate) async fn run(args: &ExportArgs, settings: &Settings, screen: &mut Scr
         Some(file) => Target::File(file),
         None => Target::Screen(screen),
     };
+    let beside_screen = target.is_beside_screen();
     let mut write = |entry: &TraceEntry| {
-        if wanted(args, entry) { target.line(entry).map_err(failure) } else { Ok(()) }
+        if wanted(args, entry) { target.line(entry).map_err(failure).map(|()| true) } else { Ok(false) }
     };
     match &args.correlation_id {
         Some(id) => one(id, args, settings, &mut write).await?,
-        None => everything(args, settings, &mut write).await?,
+        None => everything(args, settings, &mut write, beside_screen).await?,
     }
     match target {
         Target::File(file) => file.finish().map_err(failure),
@@ -38,38 +40,61 @@ pub(crate) async fn run(args: &ExportArgs, settings: &Settings, screen: &mut Scr
     }
 }
 
-type Write<'a> = dyn FnMut(&TraceEntry) -> Result<(), Failure> + 'a;
+/// Writes an entry if it is wanted, and says whether it was.
+type Write<'a> = dyn FnMut(&TraceEntry) -> Result<bool, Failure> + 'a;
 
 async fn one(id: &str, args: &ExportArgs, settings: &Settings, write: &mut Write<'_>) -> Result<(), Failure> {
     let answer = settings.client.get_traces(id, args.place.source.as_deref()).await?;
     if answer.traces.is_empty() {
-        let id = id.to_owned();
+        let whole = settings.client.get_traces(id, None).await?;
         return Err(match &args.place.source {
-            Some(source) => Failure::UnknownSource { id, source_id: source.clone() },
-            None => Failure::UnknownChain { id, url: settings.client.url().to_owned(), nearest: Vec::new() },
+            Some(source) if !whole.traces.is_empty() => {
+                Failure::UnknownSource { id: id.to_owned(), source_id: source.clone() }
+            }
+            _ => chain_id::not_there(id, settings).await,
         });
     }
-    answer.traces.iter().try_for_each(write)
+    answer.traces.iter().try_for_each(|entry| write(entry).map(drop))
 }
 
 /// What there is now, page by page. Entries that come meanwhile are left out, or there would be no end.
-async fn everything(args: &ExportArgs, settings: &Settings, write: &mut Write<'_>) -> Result<(), Failure> {
+async fn everything(
+    args: &ExportArgs,
+    settings: &Settings,
+    write: &mut Write<'_>,
+    beside_screen: bool,
+) -> Result<(), Failure> {
     let end = ask(settings, &RecentQuery::new().limit(0)).await?.last_id;
     let mut query = RecentQuery::new().limit(PAGE);
     if let Some(source) = &args.place.source {
         query = query.source(source);
     }
-    let mut last = 0.into();
+    let (mut last, mut written, mut progress) = (0.into(), 0, None);
     while last < end {
         let page = ask(settings, &query.clone().since_id(last)).await?;
-        page.traces.iter().filter(|recent| recent.id <= end).try_for_each(|recent| write(&recent.entry))?;
+        for recent in page.traces.iter().filter(|recent| recent.id <= end) {
+            written += u64::from(write(&recent.entry)?);
+        }
+        // Ids before the oldest entry were deleted long ago, and say nothing of how much there is.
+        let (first, progress) = progress.get_or_insert_with(|| {
+            let first = page.traces.first().map_or(last, |oldest| oldest.id);
+            (first, Progress::of_writing(Some(between(first, end)), beside_screen))
+        });
+        progress.reached(written, between(*first, page.last_id));
         if page.last_id <= last {
             // The newest entries were deleted meanwhile.
             break;
         }
         last = page.last_id;
     }
+    if let Some((_, progress)) = progress {
+        progress.finish();
+    }
     Ok(())
+}
+
+fn between(first: EntryId, last: EntryId) -> u64 {
+    u64::try_from(last.0 - first.0).unwrap_or_default()
 }
 
 /// A question, again while the server is busy: an hour's work must not end for a second's.
@@ -103,6 +128,14 @@ enum Target<'a> {
 }
 
 impl Target<'_> {
+    /// Whether a terminal is free for showing how far it is.
+    fn is_beside_screen(&self) -> bool {
+        match self {
+            Self::Screen(screen) => !screen.is_terminal(),
+            Self::File(_) => true,
+        }
+    }
+
     fn line(&mut self, entry: &TraceEntry) -> io::Result<()> {
         match self {
             Self::Screen(screen) => screen.line(entry),

@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &SendArgs, settings: &Settings, screen: &mut Scree
     let mut json = Vec::with_capacity(256);
     write_entry(&mut json, &entry.as_ref());
     let json = String::from_utf8(json).map_err(|err| err.to_string());
-    let mut delivery = Delivery::new(settings, retries, Progress::new(None));
+    let mut delivery = Delivery::new(settings, retries, Progress::of_sending(None));
     let outcome = delivery.deliver(vec![Line { number: 1, end: 0, json, timestamp: None }]).await;
     let counts = delivery.finish();
     match outcome {

@@ -30,7 +30,8 @@ pub(crate) async fn run(args: &ShowArgs, settings: &Settings, screen: &mut Scree
     if live.is_in_place() && screen.is_table() {
         draw(answer.correlation_id, stream, live, args.log, screen).await
     } else {
-        tail::entries(stream, screen, |_| true, false).await
+        tail::entries(stream, screen, |_| true, tail::Whose::Chain(&args.correlation_id)).await?;
+        Ok(())
     }
 }
 

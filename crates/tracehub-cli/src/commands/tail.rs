@@ -2,39 +2,59 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tracehub_client::{Interruption, QueryError, RecentQuery, ResumeEvent, ResumingStream, StreamFilter, TraceEntry};
 use tracehub_core::query::PlaceFilter;
 
+use super::chain_id;
 use crate::args::{PlaceArgs, TailArgs};
 use crate::failure::Failure;
 use crate::output::{self, Screen};
 use crate::settings::Settings;
 
+/// What a chain has comes at once; after so much time without anything there is nothing.
+const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(args: &TailArgs, settings: &Settings, screen: &mut Screen) -> Result<(), Failure> {
     let seconds = if args.no_follow { Some(0) } else { args.timeout };
-    let timeout = seconds.map(Duration::from_secs);
+    let limit = seconds.map(Duration::from_secs);
     let begin = match args.since {
         Some(since) => Some(settings.client.recent(&RecentQuery::new().since(since).limit(0)).await?.last_id),
         None => None,
     };
     let place = place(&args.place);
     if let Some(id) = &args.correlation_id {
-        let stream = settings.client.follow_traces(id, timeout)?;
+        let stream = settings.client.follow_traces(id, limit)?;
         let stream = match begin {
             Some(begin) => stream.starting_after(begin.0),
             None => stream,
         };
         // The server filters the stream of all chains alone.
-        return entries(stream, screen, |entry| place.matches(&entry.as_ref()), false).await;
+        let seen = entries(stream, screen, |entry| place.matches(&entry.as_ref()), Whose::Chain(id)).await?;
+        return match seen {
+            // With the whole chain asked for, nothing means that there is none.
+            0 if args.no_follow && begin.is_none() => Err(chain_id::not_there(id, settings).await),
+            _ => Ok(()),
+        };
     }
-    let filter = filter(args, timeout);
+    let filter = filter(args, limit);
     let filter = match begin {
         Some(begin) => filter.after(begin),
         // All that is stored.
         None if args.no_follow => filter.after(0),
         None => filter,
     };
-    entries(settings.client.follow(&filter), screen, |_| true, true).await
+    entries(settings.client.follow(&filter), screen, |_| true, Whose::All).await?;
+    Ok(())
+}
+
+/// Whose entries a stream brings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whose<'a> {
+    /// Those of one chain.
+    Chain(&'a str),
+    /// Those of all chains.
+    All,
 }
 
 fn place(args: &PlaceArgs) -> PlaceFilter {
@@ -42,41 +62,57 @@ fn place(args: &PlaceArgs) -> PlaceFilter {
     PlaceFilter { source_id: source, endpoint, hostname: host, operation }
 }
 
-fn filter(args: &TailArgs, timeout: Option<Duration>) -> StreamFilter {
+fn filter(args: &TailArgs, limit: Option<Duration>) -> StreamFilter {
     // An empty text does not restrict.
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let place = &args.place;
     let filter = StreamFilter::new().source(text(&place.source)).endpoint(text(&place.endpoint));
     let filter = filter.host(text(&place.host)).operation(text(&place.operation));
     let filter = filter.correlation_prefix(text(&args.prefix));
-    match timeout {
-        Some(timeout) => filter.timeout(timeout),
+    match limit {
+        Some(limit) => filter.timeout(limit),
         None => filter,
     }
 }
 
-/// Shows what a stream brings, until it ends.
+/// Shows what a stream brings, until it ends. Gives how many entries came, wanted or not.
 pub(crate) async fn entries(
     mut stream: ResumingStream,
     screen: &mut Screen,
     wanted: impl Fn(&TraceEntry) -> bool,
-    with_id: bool,
-) -> Result<(), Failure> {
-    let mut connection = Connection::default();
-    while let Some(event) = stream.next().await {
-        match event {
-            Ok(ResumeEvent::Entry { entry, .. }) if wanted(&entry) => {
-                screen.entry(&entry, with_id)?;
-                // Live means now, not when a buffer is full.
-                screen.flush()?;
+    whose: Whose<'_>,
+) -> Result<u64, Failure> {
+    let (mut connection, mut seen, mut is_quiet) = (Connection::default(), 0, false);
+    loop {
+        let event = match whose {
+            Whose::Chain(id) if seen == 0 && !is_quiet => {
+                let Ok(event) = timeout(UNKNOWN_AFTER, stream.next()).await else {
+                    // Perhaps the id was mistyped, and whoever waits should know.
+                    is_quiet = stream.connections() > 0;
+                    if is_quiet {
+                        output::warn(&format!("nothing has come for {id:?} yet; waiting for it"));
+                    }
+                    continue;
+                };
+                event
             }
-            Ok(ResumeEvent::Timeout) => break,
-            Ok(event) => connection.note(&event, stream.connections())?,
-            Err(err @ QueryError::Malformed { .. }) => output::warn(&err.to_string()),
-            Err(err) => return Err(err.into()),
+            _ => stream.next().await,
+        };
+        match event {
+            Some(Ok(ResumeEvent::Entry { entry, .. })) => {
+                seen += 1;
+                if wanted(&entry) {
+                    screen.entry(&entry, matches!(whose, Whose::All))?;
+                    // Live means now, not when a buffer is full.
+                    screen.flush()?;
+                }
+            }
+            Some(Ok(ResumeEvent::Timeout)) | None => return Ok(seen),
+            Some(Ok(event)) => connection.note(&event, stream.connections())?,
+            Some(Err(err @ QueryError::Malformed { .. })) => output::warn(&err.to_string()),
+            Some(Err(err)) => return Err(err.into()),
         }
     }
-    Ok(())
 }
 
 /// What is said of the connection: once that it is lost, and once that there is another.

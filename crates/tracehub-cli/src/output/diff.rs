@@ -15,10 +15,13 @@ use super::{format, style};
 const SAME_MS: f64 = 1.0;
 /// So is one that takes less longer than this part of its time.
 const SAME_PART: f64 = 0.1;
+/// What follows a line that does not fit is set in so far.
+const INDENT: usize = 2;
 /// Calls further in are drawn at this depth.
 const MAX_DRAWN_DEPTH: usize = 20;
 
-const COLUMNS: [Column; 5] = [Column::LEFT, Column::at_least(16), Column::RIGHT, Column::RIGHT, Column::LEFT];
+const COLUMNS: [Column; 5] =
+    [Column::LEFT, Column::at_least(16), Column::RIGHT.going(1), Column::RIGHT.going(2), Column::LEFT];
 
 /// What became of a call from one chain to the other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,11 +40,12 @@ pub(super) fn table(out: &mut impl Write, answer: &CompareAnswer, look: &Look) -
     let chains = [("A", a), ("B", b)].map(|(name, chain)| heading(name, chain));
     columns::write(
         out,
-        [Column::LEFT, Column::at_least(16), Column::LEFT, Column::RIGHT, Column::RIGHT],
+        [Column::LEFT, Column::at_least(16), Column::LEFT, Column::RIGHT.going(1), Column::RIGHT],
         chains.into(),
         look.width,
     )?;
-    writeln!(out, "{}\n", verdict(answer))?;
+    Text::plain(verdict(answer)).write(out, look.width, INDENT)?;
+    writeln!(out)?;
     if calls.is_empty() {
         return Ok(());
     }

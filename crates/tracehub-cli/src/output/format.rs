@@ -14,6 +14,16 @@ pub(crate) fn date_time(unix_ms: f64, zone: &TimeZone) -> String {
     in_zone(unix_ms, zone, "%Y-%m-%d %H:%M:%S%.3f")
 }
 
+/// A Unix time in ms as a day of this year and a time of it.
+pub(crate) fn short_date_time(unix_ms: f64, zone: &TimeZone) -> String {
+    in_zone(unix_ms, zone, "%m-%d %H:%M:%S")
+}
+
+/// A Unix time in ms as a date.
+pub(crate) fn date(unix_ms: f64, zone: &TimeZone) -> String {
+    in_zone(unix_ms, zone, "%Y-%m-%d")
+}
+
 /// A Unix time in ms as time of day.
 pub(crate) fn time_of_day(unix_ms: f64, zone: &TimeZone) -> String {
     in_zone(unix_ms, zone, "%H:%M:%S%.3f")
@@ -60,6 +70,19 @@ pub(crate) fn duration(ms: f64) -> String {
     }
 }
 
+/// `1,204,331`
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + 6);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// `1 entry`, `2 entries`.
 pub(crate) fn entries(count: u64) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
@@ -90,6 +113,13 @@ mod tests {
             (f64::INFINITY, "inf s"),
         ] {
             assert_eq!(duration(ms), text, "{ms}");
+        }
+    }
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_204_331, "1,204,331")] {
+            assert_eq!(grouped(number), text);
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use anstream::AutoStream;
+
 use super::escape::harmless;
+use super::style;
+use super::text::Text;
 
 /// The top left corner, and a clean screen below.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
@@ -18,12 +22,14 @@ const USUAL_LINES: usize = 24;
 pub(crate) struct Live {
     in_place: bool,
     drawn: bool,
+    /// What was drawn last.
+    picture: Vec<u8>,
 }
 
 impl Live {
     /// `can_move` says whether a terminal, if there is one, moves its cursor when told.
     pub(crate) fn new(can_move: bool) -> Self {
-        Self { in_place: io::stdout().is_terminal() && can_move, drawn: false }
+        Self { in_place: io::stdout().is_terminal() && can_move, drawn: false, picture: Vec::new() }
     }
 
     /// Whether pictures replace each other.
@@ -31,13 +37,25 @@ impl Live {
         self.in_place
     }
 
-    /// Says something where the picture is.
+    /// Says something above the last picture.
     pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
-        self.draw(format!("{}\n", harmless(text)).as_bytes())
+        let said = Text::styled(style::BAD, harmless(text));
+        let mut picture = AutoStream::new(Vec::new(), AutoStream::choice(&io::stdout()));
+        said.write(&mut picture, super::terminal().map(|(width, _)| width), 0)?;
+        let mut picture = picture.into_inner();
+        picture.push(b'\n');
+        picture.extend_from_slice(&self.picture);
+        self.put(&picture)
     }
 
     /// Shows a picture instead of the one before.
-    pub(super) fn draw(&mut self, picture: &[u8]) -> io::Result<()> {
+    pub(super) fn draw(&mut self, picture: Vec<u8>) -> io::Result<()> {
+        let outcome = self.put(&picture);
+        self.picture = picture;
+        outcome
+    }
+
+    fn put(&mut self, picture: &[u8]) -> io::Result<()> {
         let first = !std::mem::replace(&mut self.drawn, true);
         let mut out = io::stdout().lock();
         if self.in_place {

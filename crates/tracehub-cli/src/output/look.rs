@@ -31,9 +31,21 @@ impl Look {
         self.ago(unix_ms).unwrap_or_else(|| format::date_time(unix_ms, &self.zone))
     }
 
-    /// When something was, on a day that is known.
-    pub(super) fn time_of_day(&self, unix_ms: f64) -> String {
-        self.ago(unix_ms).unwrap_or_else(|| format::time_of_day(unix_ms, &self.zone))
+    /// The same where there is little room.
+    pub(super) fn short_date_time(&self, unix_ms: f64) -> String {
+        self.ago(unix_ms).unwrap_or_else(|| format::short_date_time(unix_ms, &self.zone))
+    }
+
+    /// When something was, without the day if that is today for all that stand together.
+    pub(super) fn time(&self, unix_ms: f64, all_today: bool) -> String {
+        let today = || format::time_of_day(unix_ms, &self.zone);
+        if all_today { self.ago(unix_ms).unwrap_or_else(today) } else { self.date_time(unix_ms) }
+    }
+
+    /// Whether something was today.
+    pub(super) fn is_today(&self, unix_ms: f64) -> bool {
+        let now = self.as_of.unwrap_or_else(now);
+        format::date(unix_ms, &self.zone) == format::date(now, &self.zone)
     }
 
     /// How long something has been going on; none if it has not begun by the clock here.
@@ -64,12 +76,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_day_is_said_unless_it_is_today() {
+        let look = Look::fixed(1_706_803_205_000.0, None);
+        assert!(look.is_today(1_706_745_600_000.0) && !look.is_today(1_706_745_599_999.0));
+        assert_eq!(look.time(1_706_745_600_000.0, true), "00:00:00.000");
+        assert_eq!(look.time(1_706_745_599_999.0, false), "2024-01-31 23:59:59.999");
+    }
+
+    #[test]
     fn times_as_ages_but_for_those_to_come() {
         let look = Look::fixed(1_706_803_205_000.0, None);
         assert_eq!(look.date_time(1_706_803_200_000.0), "2024-02-01 16:00:00.000");
         assert_eq!(look.age(1_706_803_206_000.0), None);
         let look = look.relative();
         assert_eq!(look.date_time(1_706_803_200_000.0), "5.00 s ago");
-        assert_eq!(look.time_of_day(1_706_803_206_000.0), "16:00:06.000");
+        assert_eq!(look.time(1_706_803_206_000.0, true), "16:00:06.000");
     }
 }

@@ -47,6 +47,12 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(args: &OutputArgs) -> Self {
+        // Standard error does as it is told too.
+        match args.color {
+            ColorWhen::Auto => {}
+            ColorWhen::Always => ColorChoice::Always.write_global(),
+            ColorWhen::Never => ColorChoice::Never.write_global(),
+        }
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let choice = match (args.output, args.color) {
@@ -116,10 +122,16 @@ impl Screen {
         self.out.flush()
     }
 
-    /// One line of JSON: to a program byte for byte, to a terminal with what could steer it written as escapes.
+    /// Whether a terminal shows what is written.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// One line of JSON: to a program byte for byte; to a terminal, and where text was asked for, with what could steer a
+    /// terminal written as escapes.
     fn json(&mut self, json: Vec<u8>) -> io::Result<()> {
         let json = json::one_line(json);
-        let json = if self.is_terminal { json::harmless(json) } else { json };
+        let json = if self.is_terminal || self.format == Format::Raw { json::harmless(json) } else { json };
         self.out.write_all(&json)?;
         self.out.write_all(b"\n")
     }
@@ -135,6 +147,11 @@ fn terminal() -> Option<(usize, usize)> {
 /// Says on standard error why the command failed.
 pub(crate) fn complain(failure: &Failure) {
     let mut stderr = anstream::stderr();
+    // Whoever has pressed Ctrl-C knows; the terminal has written `^C` and wants a new line.
+    if matches!(failure, Failure::Interrupted) && stderr.is_terminal() {
+        let _ = writeln!(stderr);
+        return;
+    }
     let text = escape::harmless(&failure.to_string()).into_owned();
     // With standard error closed there is nobody to tell.
     let _ = writeln!(stderr, "{}tracehub-cli:{} {text}", style::BAD.render(), style::BAD.render_reset());

@@ -1,5 +1,7 @@
 //! Text in several styles that knows how wide it is, and can be cut to fit.
 
+use std::io::{self, Write};
+
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -24,6 +26,12 @@ impl Text {
     /// This, and more after it.
     pub(super) fn and(mut self, style: Style, text: impl Into<String>) -> Self {
         self.0.push((style, text.into()));
+        self
+    }
+
+    /// This, and all of another after it.
+    pub(super) fn join(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
         self
     }
 
@@ -68,10 +76,66 @@ impl Text {
         self
     }
 
+    /// On as many lines as it takes so that none has more columns than this, those after the first set in. Breaks at
+    /// spaces where there are any, and loses nothing but these.
+    fn wrapped(self, columns: usize, indent: usize) -> Vec<Self> {
+        if self.width() <= columns {
+            return vec![self];
+        }
+        // On the narrowest terminals being set in costs more than it tells.
+        let indent = if indent * 2 > columns { 0 } else { indent };
+        let cells: Vec<(Style, char)> =
+            self.0.iter().flat_map(|(style, text)| text.chars().map(|character| (*style, character))).collect();
+        let (mut lines, mut rest) = (Vec::new(), cells.as_slice());
+        while !rest.is_empty() {
+            let indent = if lines.is_empty() { 0 } else { indent };
+            let (line, left) = rest.split_at(break_at(rest, columns - indent));
+            lines.push(Self::plain(" ".repeat(indent)).and_cells(trimmed(line)));
+            rest = &left[left.iter().take_while(|(_, character)| *character == ' ').count()..];
+        }
+        lines
+    }
+
+    /// Writes it as a line, or as several where a terminal is too narrow for it.
+    pub(super) fn write(self, out: &mut impl Write, terminal: Option<usize>, indent: usize) -> io::Result<()> {
+        let lines = match terminal {
+            Some(columns) => self.wrapped(columns, indent),
+            None => vec![self],
+        };
+        lines.iter().try_for_each(|line| writeln!(out, "{}", line.painted()))
+    }
+
+    fn and_cells(mut self, cells: &[(Style, char)]) -> Self {
+        for piece in cells.chunk_by(|a, b| a.0 == b.0) {
+            self.0.push((piece[0].0, piece.iter().map(|(_, character)| character).collect()));
+        }
+        self
+    }
+
     /// With its colours, for a stream that takes them away where none are wanted.
     pub(super) fn painted(&self) -> String {
         self.0.iter().map(|(style, text)| style::paint(*style, text)).collect()
     }
+}
+
+/// How many cells make a line of so many columns: at least one, up to a space where one is in the second half.
+fn break_at(cells: &[(Style, char)], columns: usize) -> usize {
+    let mut width = 0;
+    let fitting = cells.iter().take_while(|(_, character)| {
+        width += character.width().unwrap_or(0);
+        width <= columns
+    });
+    let fitting = fitting.count().max(1);
+    if fitting == cells.len() {
+        return fitting;
+    }
+    let space = (fitting / 2..=fitting).rev().find(|place| *place > 0 && cells[*place].1 == ' ');
+    space.unwrap_or(fitting)
+}
+
+fn trimmed(cells: &[(Style, char)]) -> &[(Style, char)] {
+    let spaces = cells.iter().rev().take_while(|(_, character)| *character == ' ').count();
+    &cells[..cells.len() - spaces]
 }
 
 #[cfg(test)]
@@ -102,7 +166,33 @@ mod tests {
         assert_eq!(cut(Text::plain("日本語"), 4), "日…");
     }
 
+    #[test]
+    fn what_is_too_long_goes_on_below_set_in() {
+        let text = Text::plain("16:00  -> /orders  ").and(style::FAINT, r#"{"items":[1,2,3],"more":true}"#);
+        let lines = |columns| -> Vec<String> {
+            let lines = text.clone().wrapped(columns, 4).into_iter();
+            lines.map(|line| line.0.into_iter().map(|(_, text)| text).collect()).collect()
+        };
+        assert_eq!(lines(60), [r#"16:00  -> /orders  {"items":[1,2,3],"more":true}"#]);
+        assert_eq!(lines(30), ["16:00  -> /orders", r#"    {"items":[1,2,3],"more":tr"#, "    ue}"]);
+        assert_eq!(lines(8)[..3], ["16:00", "    ->", "    /ord"]);
+        assert_eq!(lines(3)[..3], ["16:", "00", "->"]);
+    }
+
     proptest! {
+        #[test]
+        fn lines_are_never_wider_and_nothing_but_spaces_is_lost(
+            pieces in prop::collection::vec("[a-z日 ]{0,12}", 0..5),
+            columns in 2_usize..40,
+        ) {
+            let bare = |text: &str| text.replace(' ', "");
+            let text = pieces.iter().fold(Text::default(), |text, piece| text.and(Style::new(), piece.as_str()));
+            let lines = text.wrapped(columns, 6);
+            prop_assert!(lines.iter().all(|line| line.width() <= columns));
+            let all: String = lines.into_iter().flat_map(|line| line.0).map(|(_, text)| text).collect();
+            prop_assert_eq!(bare(&all), bare(&pieces.concat()));
+        }
+
         #[test]
         fn it_is_never_wider_than_it_may_be(pieces in prop::collection::vec("\\PC{0,12}", 0..5), columns in 0_usize..40) {
             let text = pieces.into_iter().fold(Text::default(), |text, piece| text.and(Style::new(), piece));

@@ -2,13 +2,20 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use serde_json::{Map, Value, json};
 use tracehub_client::{CleanupAnswer, HealthAnswer, StatsAnswer, TraceEntry};
 
+use super::columns::{self, Column};
 use super::escape::harmless;
+use super::look::Look;
+use super::text::Text;
 use super::{Screen, format, json, style};
 use crate::load::Counts;
 use crate::settings::Config;
+
+/// What follows a line that does not fit is set in so far: below the figures of `stats`.
+const INDENT: usize = 13;
 
 /// A setting, and where its value came from.
 #[derive(Debug)]
@@ -22,7 +29,12 @@ pub(crate) struct Setting {
 impl Screen {
     /// An entry as a line of JSON, whatever the format is: a file of them is what `import` reads.
     pub(crate) fn line(&mut self, entry: &TraceEntry) -> io::Result<()> {
-        self.json(json::entry(entry))
+        let mut line = json::one_line(json::entry(entry));
+        if self.is_terminal {
+            line = json::harmless(line);
+        }
+        line.push(b'\n');
+        self.out.write_all(&line)
     }
 
     /// Text for another program, as it is.
@@ -41,7 +53,8 @@ impl Screen {
     }
 
     pub(crate) fn health(&mut self, url: &str, answer: &HealthAnswer) -> io::Result<()> {
-        if self.is_table() { health(&mut self.out, url, answer) } else { self.json(json::serialize(answer)?) }
+        let look = self.look();
+        if self.is_table() { health(&mut self.out, url, answer, &look) } else { self.json(json::serialize(answer)?) }
     }
 
     pub(crate) fn cleanup(&mut self, answer: CleanupAnswer) -> io::Result<()> {
@@ -53,65 +66,67 @@ impl Screen {
     }
 
     pub(crate) fn stats(&mut self, url: &str, answer: &StatsAnswer) -> io::Result<()> {
-        if self.is_table() { stats(&mut self.out, url, answer) } else { self.json(json::serialize(answer)?) }
+        let look = self.look();
+        if self.is_table() { stats(&mut self.out, url, answer, &look) } else { self.json(json::serialize(answer)?) }
     }
 
     pub(crate) fn config(&mut self, config: &Config) -> io::Result<()> {
-        if self.is_table() { table(&mut self.out, config) } else { self.json(json::serialize(&object(config))?) }
+        let look = self.look();
+        if self.is_table() { table(&mut self.out, config, &look) } else { self.json(json::serialize(&object(config))?) }
     }
 }
 
-fn health(out: &mut impl Write, url: &str, answer: &HealthAnswer) -> io::Result<()> {
+fn health(out: &mut impl Write, url: &str, answer: &HealthAnswer, look: &Look) -> io::Result<()> {
     let well = if answer.status == "healthy" { style::GOOD } else { style::BAD };
-    writeln!(
-        out,
-        "{}  {url}  database {}, keeps {} hours",
-        style::paint(well, &harmless(&answer.status)),
-        harmless(&answer.db),
-        answer.retention_hours
-    )
+    let status = match &answer.reason {
+        Some(reason) => format!("{}: {reason}", answer.status),
+        None => answer.status.clone(),
+    };
+    let about = format!("  {url}  database {}, keeps {} hours", harmless(&answer.db), answer.retention_hours);
+    Text::styled(well, harmless(&status)).and(Style::new(), about).write(out, look.width, INDENT)
 }
 
-fn stats(out: &mut impl Write, url: &str, answer: &StatsAnswer) -> io::Result<()> {
+fn stats(out: &mut impl Write, url: &str, answer: &StatsAnswer, look: &Look) -> io::Result<()> {
     let StatsAnswer { version, uptime_seconds, stored, queue, streams, since_start } = answer;
     let rows = [
         ("server", format!("{url}  {}, up {}", harmless(version), format::duration(uptime_seconds * 1000.0))),
-        ("entries", format!("{}, the newest is {}", grouped(stored.entries), stored.newest_id)),
-        ("chains", format!("{} at the most", grouped(stored.chains_at_most))),
+        ("entries", format!("{}, the newest is {}", format::grouped(stored.entries), stored.newest_id)),
+        ("chains", format!("{} at the most", format::grouped(stored.chains_at_most))),
         ("database", format!("{}, and {} of log", bytes(stored.database_bytes), bytes(stored.wal_bytes))),
         ("queue", format!("{}, {}", entries(queue.entries), bytes(queue.bytes))),
-        ("streams", format!("{} open", grouped(*streams))),
+        ("streams", format!("{} open", format::grouped(*streams))),
         (
             "since start",
             format!(
                 "{} inserted, {} {}, {} {} refused",
-                grouped(since_start.inserted),
-                grouped(since_start.duplicates),
+                format::grouped(since_start.inserted),
+                format::grouped(since_start.duplicates),
                 plural(since_start.duplicates, "duplicate"),
-                grouped(since_start.refused_requests),
+                format::grouped(since_start.refused_requests),
                 plural(since_start.refused_requests, "request")
             ),
         ),
     ];
     for (name, value) in rows {
-        writeln!(out, "{}  {value}", style::paint(style::HEADING, &format!("{name:11}")))?;
+        let name = Text::styled(style::HEADING, format!("{name:11}")).and(Style::new(), "  ");
+        name.and(Style::new(), value).write(out, look.width, INDENT)?;
     }
     Ok(())
 }
 
-fn table(out: &mut impl Write, config: &Config) -> io::Result<()> {
+fn table(out: &mut impl Write, config: &Config, look: &Look) -> io::Result<()> {
     let path =
         config.path.as_ref().map_or_else(|| "none: there is no home".to_owned(), |path| path.display().to_string());
     let found = if config.found { "" } else { "  (not there)" };
-    writeln!(out, "config file {}{found}\n", harmless(&path))?;
-    let shown = |setting: &Setting| harmless(setting.value.as_deref().unwrap_or("-")).into_owned();
-    let width = config.settings.iter().map(|setting| shown(setting).chars().count()).max().unwrap_or(0);
-    writeln!(out, "{}", style::paint(style::HEADING, &format!("{:7}  {:width$}  FROM", "SETTING", "VALUE")))?;
-    for setting in &config.settings {
+    Text::plain(format!("config file {}{found}", harmless(&path))).write(out, look.width, INDENT)?;
+    writeln!(out)?;
+    let mut rows = vec![["SETTING", "VALUE", "FROM"].map(|title| Text::styled(style::HEADING, title))];
+    rows.extend(config.settings.iter().map(|setting| {
         let from = if setting.from == "default" { style::FAINT } else { style::GOOD };
-        writeln!(out, "{:7}  {:width$}  {}", setting.key, shown(setting), style::paint(from, setting.from))?;
-    }
-    Ok(())
+        let value = harmless(setting.value.as_deref().unwrap_or("-"));
+        [Text::plain(setting.key), Text::plain(value), Text::styled(from, setting.from)]
+    }));
+    columns::write(out, [Column::LEFT, Column::at_least(8), Column::LEFT], rows, look.width)
 }
 
 fn object(config: &Config) -> Value {
@@ -127,20 +142,7 @@ fn plural(count: u64, noun: &str) -> String {
 }
 
 fn entries(count: u64) -> String {
-    format!("{} {}", grouped(count), if count == 1 { "entry" } else { "entries" })
-}
-
-/// `1,204,331`
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + 6);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{} {}", format::grouped(count), if count == 1 { "entry" } else { "entries" })
 }
 
 /// `512 B`, `4.2 MB`
@@ -164,10 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_as_people_read_them() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_204_331, "1,204,331")] {
-            assert_eq!(grouped(number), text);
-        }
+    fn sizes_as_people_read_them() {
         for (count, text) in [
             (0, "0 B"),
             (999, "999 B"),

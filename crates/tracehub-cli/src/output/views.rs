@@ -61,7 +61,7 @@ impl Screen {
                 chains::table(out, answer, true, look)
             }
         })?;
-        live.draw(&picture)
+        live.draw(picture)
     }
 
     /// A chain as a tree, or as the list of its entries.
@@ -82,7 +82,7 @@ impl Screen {
                     if as_log { log::chain(out, answer, look) } else { tree::chain(out, answer, look) }
                 },
             )?;
-        live.draw(&picture)
+        live.draw(picture)
     }
 
     /// One entry; with the id of its chain where others are around it.
@@ -100,9 +100,9 @@ impl Screen {
     pub(crate) fn recent(&mut self, answer: &RecentAnswer) -> io::Result<()> {
         match self.format {
             Format::Table if answer.traces.is_empty() => writeln!(self.out, "no entries"),
-            Format::Table => self.long(|out, look| {
-                answer.traces.iter().try_for_each(|recent| log::entry(out, &recent.entry, true, look))
-            }),
+            Format::Table => {
+                self.long(|out, look| log::entries(out, answer.traces.iter().map(|recent| &recent.entry), look))
+            }
             Format::Json => {
                 let mut writer = RecentWriter::default();
                 for RecentEntry { id, entry, .. } in &answer.traces {

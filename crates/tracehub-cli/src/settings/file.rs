@@ -19,6 +19,8 @@ pub(crate) struct ConfigFile {
     pub(crate) output: Option<String>,
     pub(crate) color: Option<String>,
     pub(crate) utc: Option<bool>,
+    pub(crate) request_timeout: Option<u64>,
+    pub(crate) pager: Option<String>,
     #[serde(skip)]
     path: PathBuf,
 }
@@ -31,7 +33,16 @@ impl ConfigFile {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(err) => return Err(failure(path, None, err.to_string())),
         };
-        let mut file: Self = toml::from_str(&text).map_err(|err| {
+        let file = Self::parse(&text, path)?;
+        if file.secret.is_some() {
+            warn_if_others_read(path);
+        }
+        Ok(Some(file))
+    }
+
+    /// What the text of the file at `path` says.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let mut file: Self = toml::from_str(text).map_err(|err| {
             let line = err.span().map(|span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);
             failure(path, line, err.message().to_owned())
         })?;
@@ -39,10 +50,7 @@ impl ConfigFile {
         if file.secret.is_some() && file.secret_file.is_some() {
             return Err(file.wrong("secret and secret_file cannot both be given"));
         }
-        if file.secret.is_some() {
-            warn_if_others_read(path);
-        }
-        Ok(Some(file))
+        Ok(file)
     }
 
     /// The secret, from here or from the file that is named here; a relative name begins at the config file's folder.

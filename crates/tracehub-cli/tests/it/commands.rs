@@ -68,7 +68,7 @@ fn tail_gives_entries_as_they_come_and_ends_with_the_stream() {
     let server = Server::answering(vec![("/traces/c%2F1/stream?timeout=0", 200, "text/event-stream", body)]);
     let (code, out, err) = run(&server.url, &["tail", "c/1", "--no-follow"]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(out, "16:00:00.000  MA@web  -> REST /orders  {\"big\":123456789012345678901234567890}\n");
+    assert_eq!(out, "2024-02-01 16:00:00.000  MA@web  -> REST /orders  {\"big\":123456789012345678901234567890}\n");
     assert_eq!(run(&server.url, &["tail", "c/1", "--timeout", "0", "-o", "json"]).1, format!("{one}\n"));
 }
 

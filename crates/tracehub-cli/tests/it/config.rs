@@ -45,12 +45,14 @@ fn each_value_is_shown_with_where_it_came_from() {
     assert_eq!(
         plain,
         format!(
-            "config file {}\n\nSETTING  VALUE       FROM\n\
-             url      http://env  environment\n\
-             secret   ********    file\n\
-             output   table       default\n\
-             color    always      flag\n\
-             utc      true        file\n",
+            "config file {}\n\nSETTING          VALUE       FROM\n\
+             url              http://env  environment\n\
+             secret           ********    file\n\
+             output           table       default\n\
+             color            always      flag\n\
+             utc              true        file\n\
+             request_timeout  10          default\n\
+             pager            less -FRX   default\n",
             home.path().display()
         )
     );
@@ -72,10 +74,35 @@ fn without_a_file_everything_is_the_default() {
     std::fs::remove_file(home.path()).unwrap();
     let (code, out, err) = home.run(&["config", "show"], &[]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert!(out.contains("(not there)") && out.contains("url      http://127.0.0.1:8099  default"), "{out}");
-    assert!(out.contains("secret   -  "), "{out}");
+    assert!(out.contains("(not there)") && out.contains("url              http://127.0.0.1:8099  default"), "{out}");
+    assert!(out.contains("secret           -  "), "{out}");
     let (code, _, err) = home.run(&["--config", "/no/such.toml", "config", "show"], &[]);
     assert!(code == 2 && err.contains("/no/such.toml"), "{err}");
+}
+
+#[test]
+fn a_pager_and_a_timeout_may_stand_there_too() {
+    let home = Home::with("pager = \"less -S\"\nrequest_timeout = 3\n", 0o644);
+    let shown = |args: &[&str], variables: &[(&str, &str)]| {
+        let (code, out, err) = home.run(&[&["config", "show", "-o", "json"], args].concat(), variables);
+        assert_eq!((code, err.as_str()), (0, ""));
+        let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let setting = |name: &str| {
+            let setting = &shown["settings"][name];
+            format!("{} {}", setting["value"].as_str().unwrap_or("-"), setting["from"].as_str().unwrap())
+        };
+        (setting("pager"), setting("request_timeout"))
+    };
+    let pair = |pager: &str, timeout: &str| (pager.to_owned(), timeout.to_owned());
+    assert_eq!(shown(&[], &[("PAGER", "more")]), pair("less -S file", "3 file"));
+    assert_eq!(shown(&["--request-timeout", "7"], &[("TRACEHUB_PAGER", "most")]), pair("most environment", "7 flag"));
+    assert_eq!(shown(&["--no-pager"], &[]).0, "- flag");
+    // It is waited for as long as the file says.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let home = Home::with("request_timeout = 1\n", 0o644);
+    let (code, _, err) = home.run(&["health"], &[("TRACEHUB_URL", &url)]);
+    assert!(code == 5 && err.contains("did not answer within 1s; --request-timeout waits longer"), "{err}");
 }
 
 #[test]
@@ -102,6 +129,7 @@ fn what_is_wrong_is_named_with_its_file() {
         ("secret = \"a\"\nsecret_file = \"b\"", "cannot both be given"),
         ("secret_file = \"nowhere\"", "nowhere cannot be read"),
         ("url = ", "line 1: "),
+        ("request_timeout = 0", "request_timeout is 0 and must be from 1 to 3600 seconds"),
     ] {
         let home = Home::with(text, 0o600);
         for command in [&["health"][..], &["config", "show"]] {

@@ -7,13 +7,16 @@ mod failures;
 mod support;
 
 mod config;
+mod hostile;
 mod hub;
 mod loading;
 mod manual;
 mod pager;
 mod pty;
+mod real;
 mod round_trip;
 mod serve;
 mod snapshots;
 mod stats;
+mod terminal;
 mod views;

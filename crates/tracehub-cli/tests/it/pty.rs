@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
@@ -35,6 +35,21 @@ impl Pty {
     /// A handle for a process.
     pub(crate) fn terminal(&self) -> Stdio {
         self.terminal.try_clone().expect("another handle").into()
+    }
+
+    /// Types at its keyboard.
+    pub(crate) fn press(&self, keys: &str) {
+        (&self.control).write_all(keys.as_bytes()).expect("somebody may read it");
+    }
+
+    /// Waits until a text is seen, and gives what was seen up to then.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        let (mut seen, mut part) = (String::new(), [0; 4096]);
+        while !seen.contains(text) {
+            let length = (&self.control).read(&mut part).expect("it is still written to");
+            seen += &String::from_utf8_lossy(&part[..length]);
+        }
+        seen
     }
 
     /// What is written until nobody has the terminal any more.

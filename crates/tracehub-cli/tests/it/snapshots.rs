@@ -5,6 +5,7 @@ use tracehub_client::{CallsAnswer, CompareAnswer, TraceEntry};
 use tracehub_core::store::EntryId;
 use tracehub_core::wire::read::{ChainWriter, RecentWriter, write_entry};
 
+use crate::loading::feed;
 use crate::pty::Pty;
 use crate::support::{Answer, Server, cli, run};
 
@@ -57,7 +58,7 @@ fn stream(entries: &[TraceEntry]) -> String {
 }
 
 /// A hub with a good checkout and one that hangs.
-fn hub() -> Server {
+pub(crate) fn hub() -> Server {
     let (good, hung) = (checkout("order-42", Some(40.0)), checkout("order-43", None));
     let calls = |entries: &[TraceEntry]| {
         CallsAnswer::new(entries[0].correlation_id(), entries.iter().map(TraceEntry::as_ref), true)
@@ -157,6 +158,129 @@ fn tools() {
     check("stats", &["stats"]);
     check("cleanup", &["cleanup", "--yes"]);
     check("send", &["send", "--id", "order-42", "--source", "MA", "--endpoint", "/orders"]);
+}
+
+/// What other text a command writes, as it was approved.
+fn check_text(name: &str, args: &[&str], text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.set_description(format!("tracehub-cli {}", args.join(" ")));
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn config_show() {
+    let hub = hub();
+    let args = ["config", "show", "--utc"];
+    let settings = |extra: &[&str]| {
+        let pty = Pty::sized(100, 60);
+        let mut command = cli(&hub.url, &[&args, extra].concat());
+        command.env("HOME", "/home/ann").env("TRACEHUB_SECRET", "hunter2").stdout(pty.terminal());
+        let mut child = command.spawn().expect("it runs");
+        drop(command);
+        let seen = anstream::adapter::strip_str(&pty.read().replace("\r\n", "\n")).to_string();
+        assert!(child.wait().expect("it ends").success(), "{seen}");
+        seen
+    };
+    // The port is another one each time, and columns are as wide as what is in them.
+    let padded = format!("{:width$}", "http://hub", width = hub.url.len());
+    check_text("config_show", &args, &settings(&[]).replace(&hub.url, &padded));
+    check_text("config_show_json", &args, &settings(&["-o", "json"]).replace(&hub.url, "http://hub"));
+}
+
+#[test]
+fn export_and_import() {
+    let hub = hub();
+    let exported = run(&hub.url, &["export", "order-42"]).1;
+    // Lines of JSON whatever is asked for.
+    for format in ["table", "json", "ndjson", "raw"] {
+        assert_eq!(run(&hub.url, &["export", "order-42", "-o", format]), (0, exported.clone(), String::new()));
+    }
+    check_text("export", &["export", "order-42"], &exported);
+    let counts = |args: &[&str]| {
+        let (code, out, err) = feed(&hub.url, args, "{\"source_id\":\"MA\"}\nnot JSON\n");
+        format!("{out}{err}$ echo $?\n{code}\n")
+    };
+    let refused = |args: &[&str]| counts(args).replace(&hub.url, "http://hub");
+    check_text("import", &["import"], &refused(&["import"]));
+    check_text("import_json", &["import", "-o", "json"], &refused(&["import", "-o", "json"]));
+}
+
+#[test]
+fn help() {
+    let of = |args: &[&str]| {
+        let (code, out, err) = run("http://127.0.0.1:1", args);
+        assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
+        format!("$ tracehub-cli {}\n{out}\n", args.join(" "))
+    };
+    let commands = [
+        "correlations",
+        "show",
+        "tail",
+        "recent",
+        "diff",
+        "health",
+        "stats",
+        "cleanup",
+        "send",
+        "export",
+        "import",
+        "serve",
+        "completions",
+        "man",
+        "config",
+    ];
+    // Of each command what it has beside what all have; the program's own help shows that.
+    let texts = commands.map(|command| {
+        let text = of(&["help", command]);
+        let own = text.split("\nConnection:\n").next().unwrap_or(&text).to_owned();
+        let after = text
+            .split_once("--no-pager")
+            .map_or("", |(_, rest)| rest.split_once("\n\n").map_or("", |(_, after)| after));
+        own + "\n…\n\n" + after
+    });
+    check_text("help", &["--help"], &(of(&["--help"]) + &texts.concat()));
+}
+
+#[test]
+fn manual_page() {
+    // The name of a version is in it.
+    let page = run("http://127.0.0.1:1", &["man", "show"]).1.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    check_text("man_show", &["man", "show"], &page);
+}
+
+#[test]
+fn what_goes_wrong() {
+    let hub = hub();
+    let of = |url: &str, args: &[&str]| {
+        let (code, out, err) = run(url, args);
+        assert_eq!(out, "", "{args:?}");
+        format!("$ tracehub-cli {}\n{err}$ echo $?\n{code}\n\n", args.join(" ")).replace(&hub.url, "http://hub")
+    };
+    let answering = |status, body: &str| Server::json("/", status, body);
+    let error = |name: &str, message: &str| format!(r#"{{"error":"{name}","message":"{message}"}}"#);
+    let (nobody, secret) = ("http://127.0.0.1:1", answering(401, &error("unauthorized", "this asks for a secret")));
+    let busy = answering(503, &error("overloaded", "as much is waiting as may wait"));
+    let (python, other) = (answering(404, r#"{"detail":"Not Found"}"#), answering(200, "<html>"));
+    let all = [
+        of(nobody, &["stats"]),
+        of(&hub.url, &["show", "order-99"]),
+        of(&secret.url, &["recent"]),
+        of(&busy.url, &["stats"]),
+        of(&python.url, &["diff", "a", "b"]).replace(&python.url, "http://python"),
+        of(&python.url, &["health"]).replace(&python.url, "http://python"),
+        of(&other.url, &["health"]).replace(&other.url, "http://other"),
+        of(nobody, &["cleanup"]),
+        of(nobody, &["--url", "hub:8099", "health"]),
+        of(nobody, &["--config", "/no/such/file", "health"]),
+        of(nobody, &["send", "/no/such/file"]),
+        of(nobody, &["send", "--id", "c", "--data", "[1]"]),
+        of(nobody, &["man", "frobnicate"]),
+        of(nobody, &["show", ""]),
+        of(nobody, &["tail", "--since", "yesterday"]),
+        of(nobody, &["send"]),
+    ];
+    check_text("what_goes_wrong", &[], &all.concat());
 }
 
 #[test]

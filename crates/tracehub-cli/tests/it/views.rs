@@ -112,6 +112,24 @@ fn the_beginning_of_an_id_is_enough_where_only_one_has_it() {
 }
 
 #[test]
+fn the_beginning_of_an_id_is_enough_on_the_python_server_too() {
+    // It passes over what it does not know, and never says whether a chain is complete.
+    let python = list(&["order-42", "order-41", "other"], None).replace(r#","complete":false"#, "");
+    let json = |path, body: String| (path, 200, "application/json", body);
+    let server = Server::answering(vec![
+        json("/traces/other", chain(&[entry("->", "a", 1.0)], false)),
+        json("/traces/", chain(&[], false)),
+        json("/correlations", python),
+    ]);
+    let (code, out, err) = run(&server.url, &["show", "oth"]);
+    assert!(code == 0 && out.starts_with("c1  incomplete"), "{out}{err}");
+    let (code, _, err) = run(&server.url, &["show", "order-9"]);
+    assert!(code == 3 && err.ends_with("; nearest: order-42, order-41\n"), "{err}");
+    let (code, _, err) = run(&server.url, &["correlations", "--incomplete"]);
+    assert!(code == 1 && err.contains("with filters; the Python server lacks it"), "{err}");
+}
+
+#[test]
 fn both_sides_of_a_comparison_may_be_beginnings() {
     let side = |id: &str, count: u32| {
         format!(r#"{{"correlation_id":"{id}","count":{count},"complete":true,"duration_ms":1.0}}"#)

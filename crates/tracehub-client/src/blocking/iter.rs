@@ -8,9 +8,10 @@ use tracehub_core::wire::read::CorrelationsAnswer;
 
 use super::thread::{Answer, Asker};
 use crate::error::QueryError;
+use crate::events::StreamEvent;
 use crate::query::CorrelationPages;
 use crate::resume::{ResumeEvent, ResumingStream};
-use crate::stream::{StreamEvent, TraceStream};
+use crate::stream::TraceStream;
 
 /// What brings one thing after the other: [`TraceStream`], [`ResumingStream`], [`CorrelationPages`].
 pub trait Source: Send + Sized + 'static {

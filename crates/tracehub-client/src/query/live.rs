@@ -109,13 +109,13 @@ impl TraceHubQueryClient {
         let allowed = timeout.map(|timeout| timeout.saturating_add(self.timeout));
         match subject {
             Subject::Chain { path } => {
-                let course = Course { allowed, silence: CHAIN_SILENCE };
+                let course = Course { allowed, patience: self.timeout, silence: CHAIN_SILENCE };
                 // Without the parameter the servers end after a minute.
                 let seconds = whole_seconds(timeout.unwrap_or(LONGEST)).to_string();
                 self.open_stream(path, &vec![("timeout", seconds)], after, course).await
             }
             Subject::All { filter } => {
-                let course = Course { allowed, silence: SILENCE };
+                let course = Course { allowed, patience: self.timeout, silence: SILENCE };
                 let stream = self.open_stream("/stream", &filter.parameters(timeout), after, course).await;
                 stream.map_err(|err| self.or_unsupported("GET /stream", err))
             }

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use tracehub_core::TraceEntry;
 
 use crate::error::QueryError;
+use crate::events::StreamEvent;
 use crate::query::{RecentQuery, StreamFilter, TraceHubQueryClient};
-use crate::stream::{StreamEvent, TraceStream};
+use crate::stream::TraceStream;
 
 /// What is followed.
 #[derive(Debug, Clone)]
@@ -95,6 +96,8 @@ pub struct ResumingStream {
     state: State,
     /// When its time is up; set when it first connects. None if never, or if that is beyond the clock.
     deadline: Option<Instant>,
+    /// When the last entry came.
+    heard: Option<Instant>,
     last_id: Option<i64>,
     /// Whether an entry without an id has come, after which there is no going on elsewhere.
     unnumbered: bool,
@@ -126,6 +129,7 @@ impl ResumingStream {
             timeout,
             state: State::Start,
             deadline: None,
+            heard: None,
             last_id,
             unnumbered: false,
             failed: 0,
@@ -238,6 +242,7 @@ impl ResumingStream {
                     return None;
                 }
                 self.unnumbered |= id.is_none();
+                self.heard = Some(Instant::now());
                 self.last_id = id.or(self.last_id);
                 self.failed = 0;
                 Some(Ok(ResumeEvent::Entry { id, entry }))
@@ -271,7 +276,9 @@ impl ResumingStream {
                 .unsupported("events with ids, so the stream cannot go on after a broken connection"));
         }
         let now = Instant::now();
-        let give_up = self.deadline.and_then(|deadline| deadline.checked_add(self.client.timeout()));
+        // What is stored may take longer than the stream's time, so a connection that breaks on the way is no end.
+        let give_up = self.deadline.max(self.deadline.and(self.heard));
+        let give_up = give_up.and_then(|deadline| deadline.checked_add(self.client.timeout()));
         if give_up.is_some_and(|give_up| give_up <= now) {
             return Err(match cause {
                 Interruption::Failed(err) => err,

@@ -7,7 +7,7 @@
 
 mod compact;
 mod folder;
-mod segment;
+pub(crate) mod segment;
 #[cfg(test)]
 mod tests;
 pub(crate) mod worker;

@@ -20,7 +20,7 @@ pub(super) const UNFINISHED: &str = "new";
 
 /// Why bytes are no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Damage {
+pub(crate) enum Damage {
     #[error("it is cut off, or has bytes too many")]
     Length,
     #[error("it is not a segment, or one of a later version")]
@@ -32,7 +32,7 @@ pub(super) enum Damage {
 }
 
 /// The bytes of a segment.
-pub(super) fn encode(batch: &Batch) -> Vec<u8> {
+pub(crate) fn encode(batch: &Batch) -> Vec<u8> {
     let mut bytes = vec![0; HEADER_BYTES];
     for entry in batch.entries() {
         // A batch is far below 4 GiB.
@@ -50,7 +50,7 @@ pub(super) fn encode(batch: &Batch) -> Vec<u8> {
 }
 
 /// Appends a segment's entries to a batch; none of them if it is damaged.
-pub(super) fn decode(bytes: &[u8], batch: &mut Batch) -> Result<(), Damage> {
+pub(crate) fn decode(bytes: &[u8], batch: &mut Batch) -> Result<(), Damage> {
     let count = check_header(bytes, bytes.len() as u64)?;
     let (header, payload) = bytes.split_at_checked(HEADER_BYTES).ok_or(Damage::Length)?;
     if number(&header[20..28]) != xxh3_64(payload) {

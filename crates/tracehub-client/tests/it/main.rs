@@ -1,6 +1,7 @@
 //! The SDK from outside: its public API against a small HTTP server on the loopback.
 #![expect(clippy::expect_used, reason = "a test helper that fails is a failed test")]
 
+mod bad_network;
 mod blocking;
 mod checkpoint;
 mod correlation;

@@ -107,6 +107,26 @@ async fn silence_beyond_the_streams_time_is_an_error() {
 }
 
 #[tokio::test]
+async fn what_is_stored_may_take_longer_than_one_answer_may() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let server = Server::start(move |_, _| {
+        let events = (1..).zip(names).map(|(id, name): (u32, _)| format!("id: {id}\n{}", event(name)));
+        Reply::EventsEvery(Duration::from_millis(60), events.chain([TIMEOUT.to_owned()]).collect())
+    });
+    let client = TraceHubQueryClient::new(&server.url()).unwrap().with_timeout(Duration::from_millis(150));
+    let mut stream = client.stream_traces("c1", Duration::ZERO).await.unwrap();
+    let mut resuming = client.follow_traces("c1", Some(Duration::ZERO)).unwrap();
+    for (id, name) in (1..).zip(names) {
+        assert_eq!(stream.next().await, Some(Ok(entry_event(Some(id), name))));
+    }
+    assert_eq!(stream.next().await, Some(Ok(StreamEvent::Timeout)));
+    for _ in names {
+        assert!(resuming.next_entry().await.is_some_and(|entry| entry.is_ok()));
+    }
+    assert!(resuming.next_entry().await.is_none());
+}
+
+#[tokio::test]
 async fn the_request_names_the_chain_and_whole_seconds() {
     let server = Server::start(|_, _| Reply::Events(vec![TIMEOUT.to_owned()]));
     follow(&server).await;

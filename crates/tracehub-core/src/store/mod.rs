@@ -19,6 +19,7 @@ use crate::wire::stats::StoredStats;
 
 /// An entry's place in the order of commits: positive, growing, never given twice. The event id of live streams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct EntryId(pub i64);
 

@@ -9,6 +9,7 @@ use crate::entry::EntryRef;
 /// A chain as calls. Calls are named by their place in `calls`, entries by their place in the answer to
 /// `GET /traces/{correlation_id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallsAnswer {
     /// The chain that was asked for.
     pub correlation_id: String,
@@ -38,6 +39,7 @@ pub struct CallsAnswer {
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallAnswer {
     /// The innermost call that encloses this one.
     pub parent: Option<usize>,
@@ -72,6 +74,7 @@ pub struct CallAnswer {
 
 /// A stretch of the critical path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SegmentAnswer {
     /// The call that is to blame.
     pub call: usize,
@@ -83,6 +86,7 @@ pub struct SegmentAnswer {
 
 /// The longest silence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GapAnswer {
     /// The last entry before it.
     pub after: usize,
@@ -94,6 +98,7 @@ pub struct GapAnswer {
 
 /// What one source has to do with a chain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SourceAnswer {
     /// The source.
     pub source_id: String,
@@ -107,6 +112,7 @@ pub struct SourceAnswer {
 
 /// A clock that is off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SkewAnswer {
     /// The host.
     pub hostname: String,

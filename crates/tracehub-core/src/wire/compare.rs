@@ -9,6 +9,7 @@ use crate::chain::CallStatus;
 
 /// Two chains side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CompareAnswer {
     /// The one.
     pub a: ComparedChain,
@@ -24,6 +25,7 @@ pub struct CompareAnswer {
 
 /// One of the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComparedChain {
     /// Its id.
     pub correlation_id: String,
@@ -37,6 +39,7 @@ pub struct ComparedChain {
 
 /// A call of either, or of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComparedCall {
     /// Who logged it.
     pub source_id: String,
@@ -54,6 +57,7 @@ pub struct ComparedCall {
 
 /// A call in one of the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComparedSide {
     /// Its place in the chain's `calls`.
     pub call: usize,

@@ -5,8 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::health::ReadyChecks;
+
 /// Why a request was refused, for programs. The text is stable; messages are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The request cannot be read at all: not UTF-8, a malformed path.
@@ -17,8 +20,12 @@ pub enum ErrorCode {
     NotFound,
     /// The route has no such method; `Allow` lists those it has.
     MethodNotAllowed,
-    /// The body did not arrive in time.
+    /// The request did not arrive in time: its head or its body.
     RequestTimeout,
+    /// The path with its query has too many bytes.
+    UriTooLong,
+    /// There are too many headers, or they have too many bytes.
+    HeadTooLarge,
     /// The body has too many bytes.
     BodyTooLarge,
     /// The batch has too many entries.
@@ -31,6 +38,8 @@ pub enum ErrorCode {
     Overloaded,
     /// The server is stopping. Try again after `retry_after`.
     ShuttingDown,
+    /// The server cannot do its work now; `checks` says what is missing. Ask again after `retry_after`.
+    NotReady,
     /// The store could not take or give what was asked. Try again after `retry_after`.
     StorageUnavailable,
     /// The disk is too full for more entries; reading goes on. Try again after `retry_after`.
@@ -55,12 +64,26 @@ pub enum ErrorCode {
     BadHost,
     /// Too many wrong secrets came from this address. Try again after `retry_after`.
     TooManyAttempts,
+    /// This address sends more entries than one may. Try again after `retry_after`.
+    RateLimited,
+    /// There are as many connections as there may be. Try again after `retry_after`.
+    TooManyConnections,
     /// A fault of the server; its log says which.
     Internal,
 }
 
+impl ErrorCode {
+    /// The text that is sent for it.
+    #[must_use]
+    pub fn name(self) -> String {
+        // A variant without fields is written as its name in quotes.
+        serde_json::to_string(&self).unwrap_or_default().trim_matches('"').to_owned()
+    }
+}
+
 /// The body of every refusal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// Why, for programs.
     pub error: ErrorCode,
@@ -72,10 +95,14 @@ pub struct ErrorBody {
     /// When to try again, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
+    /// Of `GET /readyz`: each thing that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<ReadyChecks>,
 }
 
 /// The original's `detail`: a sentence, or a fault for each field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Detail {
     /// A sentence.
@@ -86,6 +113,7 @@ pub enum Detail {
 
 /// One step of the way to a faulty field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Location {
     /// An object's key, or `body`, `query`, `path`.
@@ -108,6 +136,7 @@ impl From<usize> for Location {
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// The kind of fault, such as `missing` or `string_type`.
     #[serde(rename = "type")]

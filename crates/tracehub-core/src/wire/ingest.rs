@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,6 +20,7 @@ pub const MAX_BODY_BYTES: usize = 8 << 20;
 
 /// The answer to `POST /ingest`: `accepted` is always `inserted + duplicates`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IngestAnswer {
     /// Entries in the batch.
     pub accepted: u64,
@@ -30,6 +32,7 @@ pub struct IngestAnswer {
 
 /// The answer to `POST /ingest/single`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IngestSingleAnswer {
     /// Whether the entry was new.
     pub inserted: bool,
@@ -345,7 +348,19 @@ struct EntrySeed<'c, 'a, 'out>(&'c mut Collector<'a, 'out>);
 impl<'a> DeserializeSeed<'a> for EntrySeed<'_, 'a, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        let entry = ParsedEntry::deserialize(deserializer)?;
+        deserializer.deserialize_map(self)
+    }
+}
+
+/// A derived reader takes an array for a struct too, its elements for the fields in their order. Here only an object is
+/// an entry.
+impl<'a> Visitor<'a> for EntrySeed<'_, 'a, '_> {
+    type Value = ();
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an entry")
+    }
+    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+        let entry = ParsedEntry::deserialize(MapAccessDeserializer::new(map))?;
         self.0.push(&entry)
     }
 }
@@ -447,6 +462,16 @@ mod tests {
     fn negative_zero_is_zero() {
         let body = format!(r#"{{"traces":[{}]}}"#, entry_json("").replace("\"timestamp\":5", "\"timestamp\":-0.0"));
         assert!(parse(&body).unwrap().entries().next().unwrap().timestamp.is_sign_positive());
+    }
+
+    #[test]
+    fn an_array_of_values_is_no_entry() {
+        let values = r#"["MA","c1",5,"s","->","REST","/x",null,"web-1",null]"#;
+        let Err(IngestError::Invalid(faults)) = parse(&format!(r#"{{"traces":[{values}]}}"#)) else {
+            panic!("it is taken")
+        };
+        assert!(faults[0].kind == "model_attributes_type" && faults.len() == 1, "{faults:?}");
+        assert!(IngestBatch::parse_single(values.as_bytes().to_vec()).is_err());
     }
 
     #[test]

@@ -4,9 +4,12 @@ pub mod calls;
 pub mod compare;
 mod diagnose;
 pub mod error;
+pub mod health;
 pub mod ingest;
 pub mod live;
 pub mod read;
 pub(crate) mod scan;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod session;
 pub mod stats;

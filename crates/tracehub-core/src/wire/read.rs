@@ -9,6 +9,7 @@ use crate::store::EntryId;
 
 /// The answer to `GET /traces/{correlation_id}`, as a client reads it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChainAnswer {
     /// The chain that was asked for.
     pub correlation_id: String,
@@ -22,6 +23,7 @@ pub struct ChainAnswer {
 
 /// The answer to `GET /correlations`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CorrelationsAnswer {
     /// The chains, the most recently active first.
     pub correlations: Vec<CorrelationSummary>,
@@ -34,6 +36,7 @@ pub struct CorrelationsAnswer {
 
 /// One chain in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CorrelationSummary {
     /// The chain's id.
     pub correlation_id: String,
@@ -55,6 +58,7 @@ pub struct CorrelationSummary {
 
 /// The answer to `GET /recent`, as a client reads it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecentAnswer {
     /// The entries, in the order of their commits.
     pub traces: Vec<RecentEntry>,
@@ -89,8 +93,9 @@ impl<'de> Deserialize<'de> for RecentEntry {
 
 /// The answer to `GET /health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HealthAnswer {
-    /// `healthy`.
+    /// `healthy`, or `degraded` while entries are refused.
     pub status: String,
     /// `tracehub`.
     pub service: String,
@@ -98,10 +103,14 @@ pub struct HealthAnswer {
     pub db: String,
     /// How long entries are kept, in hours.
     pub retention_hours: u64,
+    /// Why entries are refused, such as `storage_full`; said while they are. The original has no such key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
 }
 
 /// The answer to `DELETE /cleanup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CleanupAnswer {
     /// Entries deleted because they were older than the retention.
     pub deleted: u64,

@@ -11,6 +11,7 @@ pub const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The body of `POST /login`.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginRequest {
     /// As typed.
     pub secret: String,

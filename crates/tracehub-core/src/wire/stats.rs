@@ -6,6 +6,7 @@ use crate::store::EntryId;
 
 /// The answer to `GET /stats`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatsAnswer {
     /// The server's version.
     pub version: String,
@@ -23,6 +24,7 @@ pub struct StatsAnswer {
 
 /// What is stored, and what it takes on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoredStats {
     /// Entries.
     pub entries: u64,
@@ -38,6 +40,7 @@ pub struct StoredStats {
 
 /// What is accepted and not committed yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueStats {
     /// Entries that wait.
     pub entries: u64,
@@ -47,6 +50,7 @@ pub struct QueueStats {
 
 /// What the requests that were answered since the start came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IngestStats {
     /// Entries that were new.
     pub inserted: u64,

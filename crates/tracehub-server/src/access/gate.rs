@@ -1,5 +1,6 @@
 //! What every request passes first: the name it calls us by, the page it comes from, the secret it knows.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -10,8 +11,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError as _, web};
 
 use super::host::is_same_origin;
-use super::{Access, Guard, SECRET_HEADER, address_of, sessions};
-use crate::error::ApiError;
+use super::{Access, Guard, SECRET_HEADER, sessions};
+use crate::connection::Handle;
+use crate::error::{ApiError, MAX_HEAD_BYTES, MAX_URI_BYTES};
 use crate::state::State;
 
 /// What a page of another origin may send, once it is listed.
@@ -29,6 +31,7 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
         return Ok(request.into_response(ApiError::Internal.error_response().map_into_right_body()));
     };
     let access = &state.access;
+    let _answering = request.conn_data::<Rc<Handle>>().map(Handle::begin);
     let listed_origin = listed_origin(access, &request);
     let answer = match check(access, &request) {
         Err(refusal) => Some(refusal.error_response()),
@@ -59,11 +62,16 @@ fn preflight() -> HttpResponse {
 }
 
 fn check(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
-    let host = text(request, header::HOST).or_else(|| request.uri().authority().map(Authority::as_str));
-    // HTTP/1.0 need not say it; a browser always does.
-    if host.is_some_and(|host| !access.hosts.accept(host)) {
+    if request.conn_data::<Rc<Handle>>().is_some_and(|connection| connection.is_reserve()) && !says_how_it_is(request) {
+        return Err(ApiError::TooManyConnections);
+    }
+    check_size(request)?;
+    // HTTP/1.0 need not say it; a browser always does. A target that names a host itself must not name another.
+    let (host, target) = (text(request, header::HOST), request.uri().authority().map(Authority::as_str));
+    if host.into_iter().chain(target).any(|name| !access.hosts.accept(name)) {
         return Err(ApiError::BadHost);
     }
+    let host = host.or(target);
     let preflight = request.method() == Method::OPTIONS && listed_origin(access, request).is_some();
     if preflight {
         return Ok(());
@@ -86,13 +94,31 @@ fn check(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
     };
     let Some(secrets) = secrets else { return Ok(()) };
     if let Some(given) = given_secret(request) {
-        return access.check(secrets, given, address_of(request.peer_addr()));
+        return access.check(secrets, given, access.address_of(request.request()));
     }
     // Whoever signed in may look, not change: a page that someone else got into the browser must not delete.
     if guard == Guard::Read && sessions::ids(request.headers()).any(|id| access.sessions.is_open(id, Instant::now())) {
         return Ok(());
     }
     Err(ApiError::Unauthorized)
+}
+
+/// Whether the answer says how the server is, which whoever watches over it wants to know when it is crowded above all.
+fn says_how_it_is(request: &ServiceRequest) -> bool {
+    matches!(request.path(), "/health" | "/healthz" | "/readyz" | "/metrics")
+}
+
+/// The HTTP layer takes a head of 128 KiB, and any path up to 64 KiB. Nothing good is that long.
+fn check_size(request: &ServiceRequest) -> Result<(), ApiError> {
+    let uri = request.uri();
+    if uri.path_and_query().map_or(0, |text| text.as_str().len()) > MAX_URI_BYTES {
+        return Err(ApiError::UriTooLong);
+    }
+    let headers = request.headers().iter();
+    if headers.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEAD_BYTES {
+        return Err(ApiError::HeadTooLarge);
+    }
+    Ok(())
 }
 
 /// The secret that came along, in either header.

@@ -1,25 +1,29 @@
-//! Who may do what. `gate` is what every request passes, `secrets` compares, `host` knows our names, `attempts` counts
-//! who tries to guess, `sessions` who has signed in at the page.
+//! Who may do what. `gate` is what every request passes, `secrets` compares, `host` knows our names, `peer` whom a
+//! request comes from, `attempts` counts who tries to guess, `sessions` who has signed in at the page.
 
 pub(crate) mod attempts;
 pub(crate) mod gate;
 mod host;
+mod peer;
 mod secrets;
 pub(crate) mod sessions;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
+use actix_web::HttpRequest;
+
 pub use self::host::Hosts;
+pub use self::peer::Networks;
 pub use self::secrets::{Secrets, SecretsError};
 
 use self::attempts::Attempts;
 use self::sessions::Sessions;
-use crate::config::AccessConfig;
+use crate::config::Config;
 use crate::error::ApiError;
 
 /// The header that carries the secret, beside `Authorization: Bearer`.
-pub(crate) const SECRET_HEADER: &str = "x-tracehub-secret";
+pub(crate) const SECRET_HEADER: &str = "X-TraceHub-Secret";
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +41,14 @@ impl Guard {
     pub(crate) fn of(pattern: &str) -> Self {
         match pattern {
             "/ingest" | "/ingest/single" | "/cleanup" => Self::Ingest,
-            // The page holds no data; it asks for the secret when it asks for data. The secret is in the body of the one;
-            // the other takes away what only its caller has.
-            "/healthz" | "/readyz" | "/" | "/assets/{hash}/{name:.*}" | "/login" | "/logout" => Self::Open,
+            // The page holds no data; it asks for the secret when it asks for data. The description is of the program, not
+            // of what it keeps. The secret is in the body of the one; the other takes away what only its caller has.
+            "/healthz" | "/readyz" | "/openapi.json" | "/" | "/assets/{hash}/{name:.*}" | "/login" | "/logout" => {
+                Self::Open
+            }
             _ => Self::Read,
         }
     }
-}
-
-/// The address that a request's failures are counted against.
-pub(crate) fn address_of(peer: Option<SocketAddr>) -> IpAddr {
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
 }
 
 /// Who is let in.
@@ -57,23 +58,34 @@ pub(crate) struct Access {
     read: Option<Secrets>,
     hosts: Hosts,
     cors_origins: Vec<String>,
+    trusted_proxies: Networks,
+    has_tls: bool,
     attempts: Attempts,
     sessions: Sessions,
 }
 
 impl Access {
-    pub(crate) fn new(config: &AccessConfig) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
+        let has_tls = config.connections.tls.is_some();
+        let config = &config.access;
         Self {
             ingest: config.secret.clone(),
             read: config.read_secret.clone().or_else(|| config.secret.clone()),
             hosts: config.hosts.clone(),
             cors_origins: config.cors_origins.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            has_tls,
             attempts: Attempts::default(),
             sessions: Sessions::default(),
         }
     }
 
-    /// Signs someone in at the page: the id of a new session, or none if reading asks for nothing.
+    /// Whom a request comes from: the key of everything that is counted by address.
+    pub(crate) fn address_of(&self, request: &HttpRequest) -> IpAddr {
+        self.trusted_proxies.address_of(request.peer_addr().map(|peer| peer.ip()), request.headers())
+    }
+
+    /// Signs someone in at the page: the cookie of a new session, or none if reading asks for nothing.
     pub(crate) fn sign_in(&self, given: &str, address: IpAddr) -> Result<Option<String>, ApiError> {
         let Some(secrets) = &self.read else { return Ok(None) };
         self.check(secrets, given, address)?;
@@ -81,12 +93,13 @@ impl Access {
             tracing::error!(error = %err, "the system gives no random bytes");
             ApiError::Internal
         })?;
-        Ok(Some(id))
+        Ok(Some(sessions::cookie(&id, self.has_tls)))
     }
 
-    /// Ends a session.
-    pub(crate) fn sign_out(&self, id: &str) {
-        self.sessions.close(id);
+    /// Ends sessions; gives the cookie that has a browser forget them.
+    pub(crate) fn sign_out<'a>(&self, ids: impl Iterator<Item = &'a str>) -> String {
+        ids.for_each(|id| self.sessions.close(id));
+        sessions::no_cookie(self.has_tls)
     }
 
     /// Lets a valid secret pass, and counts what is not one against its address.

@@ -9,10 +9,11 @@ use actix_web::http::header::{self, HeaderMap};
 use sha2::{Digest as _, Sha256};
 
 /// The cookie.
-const NAME: &str = "tracehub_session";
+pub(crate) const NAME: &str = "tracehub_session";
 /// What every such cookie says: no script reads it, no page of another site has it sent. `Secure` joins them where the
 /// server itself speaks TLS: over plain HTTP a browser would not keep the cookie.
 const FLAGS: &str = "HttpOnly; SameSite=Strict; Path=/";
+const SECURE: &str = "; Secure";
 /// How long a session lasts, from signing in: a working day.
 const LIFE: Duration = Duration::from_hours(12);
 /// Sessions that are open at a time. Beyond them the oldest ends: who knows the secret cannot fill the memory either.
@@ -80,13 +81,14 @@ pub(crate) fn ids(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// The header value that has a browser keep an id until it is closed.
-pub(crate) fn cookie(id: &str) -> String {
-    format!("{NAME}={id}; {FLAGS}")
+pub(super) fn cookie(id: &str, has_tls: bool) -> String {
+    let secure = if has_tls { SECURE } else { "" };
+    format!("{NAME}={id}; {FLAGS}{secure}")
 }
 
 /// The header value that has a browser forget it.
-pub(crate) fn no_cookie() -> String {
-    format!("{NAME}=; {FLAGS}; Max-Age=0")
+pub(super) fn no_cookie(has_tls: bool) -> String {
+    format!("{}; Max-Age=0", cookie("", has_tls))
 }
 
 #[cfg(test)]

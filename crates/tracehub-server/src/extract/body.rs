@@ -4,20 +4,29 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use tracehub_core::wire::ingest::MAX_BODY_BYTES;
 
 use super::inflate::{Encoding, inflate};
+use super::room::Share;
 use crate::error::ApiError;
+use crate::state::State;
 
 /// How long a body may take to arrive. The largest needs 5 Mbit/s for it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long nothing of it may come.
+const BODY_IDLE: Duration = Duration::from_secs(5);
+/// What is kept ready for a body before anything of it has come: its declared length is a mere word.
+const MAX_READY_BYTES: usize = 64 << 10;
 
 /// The bytes of a body that claims to be JSON; at most `MOST`, decompressed too.
 #[derive(Debug)]
 pub(crate) struct JsonBody<const MOST: usize = MAX_BODY_BYTES>(pub(crate) Vec<u8>);
+
+/// The bytes of a body as it was sent, and their share of the memory.
+struct Received(Vec<u8>, Share);
 
 impl<const MOST: usize> FromRequest for JsonBody<MOST> {
     type Error = ApiError;
@@ -25,16 +34,20 @@ impl<const MOST: usize> FromRequest for JsonBody<MOST> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check_headers(request, MOST);
+        let room = request.app_data::<web::Data<State>>().map(|state| state.bodies.clone()).unwrap_or_default();
         let payload = payload.take();
         Box::pin(async move {
             let Declared { length, encoding } = checked?;
-            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload, length, MOST))
-                .await
-                .map_err(|_| ApiError::RequestTimeout)??;
-            match encoding {
-                None => Ok(Self(body)),
-                Some(encoding) => inflate(encoding, body, MOST).await.map(Self),
-            }
+            let reading = read(payload, length, MOST, room.share());
+            let Received(body, share) =
+                tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| ApiError::RequestTimeout)??;
+            let body = match encoding {
+                None => body,
+                Some(encoding) => inflate(encoding, body, MOST).await?,
+            };
+            // Parsed at once, and then counted by the queue.
+            drop(share);
+            Ok(Self(body))
         })
     }
 }
@@ -89,14 +102,47 @@ fn is_json(request: &HttpRequest) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn read(mut payload: Payload, declared: usize, most: usize) -> Result<Vec<u8>, ApiError> {
-    let mut body = Vec::with_capacity(declared);
-    while let Some(chunk) = payload.next().await {
+async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Share) -> Result<Received, ApiError> {
+    let mut body = Vec::with_capacity(declared.min(MAX_READY_BYTES));
+    loop {
+        let next = tokio::time::timeout(BODY_IDLE, payload.next()).await.map_err(|_| ApiError::RequestTimeout)?;
+        let Some(chunk) = next else { return Ok(Received(body, share)) };
         let chunk = chunk.map_err(|err| ApiError::BadRequest(format!("the body broke off: {err}")))?;
         if body.len() + chunk.len() > most {
             return Err(ApiError::BodyTooLarge(most));
         }
+        if !share.grow(chunk.len()) {
+            return Err(ApiError::Overloaded);
+        }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use futures_util::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// What becomes of a body of which a byte comes after each of these pauses, in seconds, and how long that takes.
+    async fn receive(pauses: &'static [u64]) -> (Result<usize, ApiError>, u64) {
+        let bytes = stream::iter(pauses).then(async |pause| {
+            tokio::time::sleep(Duration::from_secs(*pause)).await;
+            Ok(web::Bytes::from_static(b" "))
+        });
+        let mut payload = Payload::from(Box::pin(bytes) as std::pin::Pin<Box<dyn stream::Stream<Item = _>>>);
+        let began = Instant::now();
+        let body = JsonBody::<1000>::from_request(&TestRequest::default().to_http_request(), &mut payload).await;
+        (body.map(|body| body.0.len()), began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_but_not_for_long() {
+        assert!(matches!(receive(&[4, 4, 4]).await, (Ok(3), 12)));
+        assert!(matches!(receive(&[1, 6, 1]).await, (Err(ApiError::RequestTimeout), 6)));
+        assert!(matches!(receive(&[2; 100]).await, (Err(ApiError::RequestTimeout), 15)));
+        assert!(matches!(receive(&[0; 1001]).await, (Err(ApiError::BodyTooLarge(1000)), 0)));
+    }
 }

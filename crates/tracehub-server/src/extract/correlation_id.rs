@@ -23,7 +23,7 @@ impl FromRequest for CorrelationId {
     }
 }
 
-fn decode(path: &str) -> Result<CorrelationId, ApiError> {
+pub(crate) fn decode(path: &str) -> Result<CorrelationId, ApiError> {
     let segment = path.split('/').nth(2).unwrap_or_default();
     let id = percent_decode_str(segment)
         .decode_utf8()

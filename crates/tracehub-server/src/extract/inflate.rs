@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use actix_web::web;
 use flate2::read::MultiGzDecoder;
+use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
@@ -13,6 +14,10 @@ const STEP_BYTES: usize = 64 << 10;
 const SMALL_BODY_BYTES: usize = 16 << 10;
 /// The largest window that a zstd frame may ask for, as a power of two: a body at its limit needs no larger one.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Large bodies that are decompressed at a time. It is the processors' work alone, so more at a time would not be sooner;
+/// but each may grow to the limit of a body, and fifty bombs at once are fifty times that.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub(super) async fn inflate(encoding: Encoding, compressed: Vec<u8>, most: usize
     {
         return Ok(body);
     }
+    // The permits are never closed. Without one the work would still be right.
+    let _permit = AT_ONCE.acquire().await.ok();
     let decoded = web::block(move || decode(encoding, &compressed, most)).await;
     match decoded {
         Ok(body) => body?.ok_or(ApiError::BodyTooLarge(most)),

@@ -3,4 +3,6 @@
 pub(crate) mod body;
 pub(crate) mod correlation_id;
 mod inflate;
+pub(crate) mod known_tag;
 pub(crate) mod query;
+pub(crate) mod room;

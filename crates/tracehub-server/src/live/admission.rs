@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most streams in all. Each takes a descriptor and some kilobytes.
-const MAX_STREAMS: usize = 4_096;
+pub(crate) const MAX_STREAMS: usize = 4_096;
 /// The most streams of one address. A proxy is one address.
 const MAX_STREAMS_PER_ADDRESS: usize = 2_048;
 
@@ -16,6 +16,9 @@ pub(crate) struct Admission(Arc<Mutex<Streams>>);
 #[derive(Debug, Default)]
 struct Streams {
     all: usize,
+    /// Since the start: places given, and those that were asked for in vain.
+    admitted: u64,
+    refused: u64,
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -32,9 +35,11 @@ impl Admission {
         let mut streams = self.lock();
         let of_address = streams.by_address.get(&address).copied().unwrap_or(0);
         if streams.all >= MAX_STREAMS || of_address >= MAX_STREAMS_PER_ADDRESS {
+            streams.refused += 1;
             return None;
         }
         streams.all += 1;
+        streams.admitted += 1;
         streams.by_address.insert(address, of_address + 1);
         Some(Admitted { admission: self.clone(), address })
     }
@@ -42,6 +47,12 @@ impl Admission {
     /// How many streams are open.
     pub(crate) fn open(&self) -> u64 {
         self.lock().all as u64
+    }
+
+    /// How many streams were opened since the start, and how many were refused.
+    pub(crate) fn since_start(&self) -> (u64, u64) {
+        let streams = self.lock();
+        (streams.admitted, streams.refused)
     }
 
     fn lock(&self) -> MutexGuard<'_, Streams> {
@@ -76,6 +87,7 @@ mod tests {
         let second: Vec<_> = (0..MAX_STREAMS_PER_ADDRESS).map(|_| admission.admit(address(2)).unwrap()).collect();
         assert!(admission.admit(address(3)).is_none());
         assert_eq!(admission.open(), MAX_STREAMS as u64);
+        assert_eq!(admission.since_start(), (MAX_STREAMS as u64, 2));
         first.pop();
         assert!(admission.admit(address(3)).is_some());
         drop((first, second));

@@ -79,11 +79,11 @@ impl Piece {
         self.events.last().map_or(EntryId::ZERO, |(id, _)| *id)
     }
 
-    /// The events after `after`.
-    pub(crate) fn after(&self, after: EntryId) -> Bytes {
+    /// The events after `after`, and how many they are.
+    pub(crate) fn after(&self, after: EntryId) -> (Bytes, u64) {
         let sent = self.events.partition_point(|(id, _)| *id <= after);
         let start = sent.checked_sub(1).map_or(0, |last| self.events[last].1);
-        self.text.slice(start..)
+        (self.text.slice(start..), (self.events.len() - sent) as u64)
     }
 }
 
@@ -149,10 +149,11 @@ impl FrameBuilder {
         Frame { pieces: self.pieces, bytes, kept_bytes: kept_bytes.clone() }
     }
 
-    /// The events alone, some at a time.
-    pub(crate) fn into_texts(mut self) -> Vec<Bytes> {
+    /// The events alone, some at a time, and how many they are.
+    pub(crate) fn into_texts(mut self) -> (Vec<Bytes>, u64) {
         self.end_piece();
-        self.pieces.into_iter().map(|piece| piece.text).collect()
+        let events = self.pieces.iter().map(|piece| piece.events.len() as u64).sum();
+        (self.pieces.into_iter().map(|piece| piece.text).collect(), events)
     }
 }
 

@@ -14,6 +14,7 @@ use tracehub_core::wire::read::write_entry;
 use super::frame::{Committed, Frame, FrameBuilder, KeptBytes, Piece};
 use super::queue::Queue;
 use super::subject::{Filter, Subject};
+use crate::metrics::kinds::Counter;
 
 /// The bytes of frames that all listeners together may keep. Beyond it, who is behind catches up from the store.
 const MAX_KEPT_BYTES: usize = 32 << 20;
@@ -23,6 +24,18 @@ const MAX_KEPT_BYTES: usize = 32 << 20;
 pub(crate) struct Hub {
     listeners: Mutex<Listeners>,
     kept_bytes: KeptBytes,
+    counts: Counts,
+}
+
+/// What listeners got, and what became of them.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Listeners for whom too much waited.
+    pub(crate) lagged: Counter,
+    /// Listeners that were behind when all together kept too much.
+    pub(crate) cut_off: Counter,
+    /// Entries that were sent as events, for each listener again.
+    pub(crate) events: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +87,17 @@ fn leave<S: Hash + Eq>(listeners: &mut HashMap<S, Vec<Arc<Queue>>>, subject: &S,
 impl Hub {
     /// A hub of a store whose newest entry is this.
     pub(crate) fn new(newest: EntryId) -> Self {
-        Self { listeners: Mutex::new(Listeners { newest, ..Listeners::default() }), kept_bytes: KeptBytes::default() }
+        Self { listeners: Mutex::new(Listeners { newest, ..Listeners::default() }), ..Self::default() }
+    }
+
+    /// What listeners got, and what became of them.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The bytes of events that wait for listeners.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept_bytes.get()
     }
 
     /// Listens from now on; none when the hub was closed.
@@ -106,14 +129,16 @@ impl Hub {
         let frames = Frames::of(&interest, group, &self.kept_bytes);
         let mut listeners = self.lock();
         if self.kept_bytes.get() > MAX_KEPT_BYTES {
-            listeners.cut_off_who_is_behind();
+            self.counts.cut_off.add(listeners.cut_off_who_is_behind());
         }
+        let mut lagged = 0;
         for (correlation_id, frame) in frames.chains {
-            offer(&mut listeners.chains, &correlation_id, frame);
+            lagged += offer(&mut listeners.chains, &correlation_id, frame);
         }
         for (filter, frame) in frames.all {
-            offer(&mut listeners.all, &filter, frame);
+            lagged += offer(&mut listeners.all, &filter, frame);
         }
+        self.counts.lagged.add(lagged);
     }
 
     /// Makes a group the newest; gives those of its chains that somebody listens to, and what those of all chains want.
@@ -147,25 +172,37 @@ impl Hub {
 }
 
 impl Listeners {
-    /// Who has not fetched what came before catches up from the store. What waits for them is given back.
-    fn cut_off_who_is_behind(&mut self) {
-        let keeps_up = |queues: &mut Vec<Arc<Queue>>| {
-            queues.retain(|queue| !queue.cut_off_if_behind());
+    /// Who has not fetched what came before catches up from the store. What waits for them is given back. Gives how many
+    /// they were.
+    fn cut_off_who_is_behind(&mut self) -> u64 {
+        let mut cut_off = 0;
+        let mut keeps_up = |queues: &mut Vec<Arc<Queue>>| {
+            cut_off += retain_counted(queues, |queue| !queue.cut_off_if_behind());
             !queues.is_empty()
         };
         self.chains.retain(|_, queues| keeps_up(queues));
         self.all.retain(|_, queues| keeps_up(queues));
+        cut_off
     }
 }
 
-/// Offers a frame to those who listen to its subject. Who has no room for it is no listener any more.
-fn offer<S: Hash + Eq>(listeners: &mut HashMap<S, Vec<Arc<Queue>>>, subject: &S, frame: Frame) {
-    let Some(queues) = listeners.get_mut(subject) else { return };
+/// Offers a frame to those who listen to its subject. Who has no room for it is no listener any more; gives how many those
+/// are.
+fn offer<S: Hash + Eq>(listeners: &mut HashMap<S, Vec<Arc<Queue>>>, subject: &S, frame: Frame) -> u64 {
+    let Some(queues) = listeners.get_mut(subject) else { return 0 };
     let frame = Arc::new(frame);
-    queues.retain(|queue| queue.offer(&frame));
+    let lagged = retain_counted(queues, |queue| queue.offer(&frame));
     if queues.is_empty() {
         listeners.remove(subject);
     }
+    lagged
+}
+
+/// Keeps those that `keep` is for; gives how many were not kept.
+fn retain_counted(queues: &mut Vec<Arc<Queue>>, keep: impl Fn(&Queue) -> bool) -> u64 {
+    let before = queues.len();
+    queues.retain(|queue| keep(queue));
+    (before - queues.len()) as u64
 }
 
 /// What of a group somebody wants.
@@ -217,6 +254,7 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::web::Bytes;
     use tracehub_core::store::Receipt;
     use tracehub_core::wire::ingest::IngestBatch;
 
@@ -255,8 +293,9 @@ mod tests {
         assert!(other.next().await.is_none());
         assert_eq!(all_chains.next().await.unwrap().last(), EntryId(7));
         let piece = all_chains.next().await.unwrap();
-        assert!(piece.after(EntryId(7)).starts_with(b"id: 8\ndata: {"));
-        assert!(piece.after(EntryId(8)).is_empty());
+        let (text, events) = piece.after(EntryId(7));
+        assert!(text.starts_with(b"id: 8\ndata: {") && events == 1);
+        assert_eq!(piece.after(EntryId(8)), (Bytes::new(), 0));
         assert_eq!(some.next().await.unwrap().last(), EntryId(8), "it was not woken by the other");
         assert!(hub.subscribe(chain("c1")).is_none());
     }
@@ -285,6 +324,8 @@ mod tests {
         }
         assert_eq!(hub.lock().all.values().map(Vec::len).sum::<usize>(), 1);
         assert!(hub.lock().chains.is_empty(), "nobody pays for events that nobody gets");
+        let (cut_off, lagged) = (hub.counts().cut_off.get(), hub.counts().lagged.get());
+        assert_eq!(cut_off + lagged, 11, "{cut_off} when too much was kept, {lagged} when too much waited");
         while stuck_in_chain.next().await.is_some() {}
         drop(stuck);
         keeps_up.queue.cut_off_if_behind();

@@ -130,9 +130,9 @@ impl Listener {
         let patience = self.keepalive.min(self.deadline.saturating_duration_since(Instant::now()));
         match timeout(patience, subscription.next()).await {
             Ok(Some(piece)) => {
-                let text = piece.after(self.cursor.unwrap_or(EntryId::ZERO));
+                let (text, events) = piece.after(self.cursor.unwrap_or(EntryId::ZERO));
                 self.cursor = self.cursor.max(Some(piece.last()));
-                self.make_ready([text]);
+                self.make_ready([text], events);
             }
             Ok(None) => self.subscription = None,
             // At the end of its time too, as the original does.
@@ -173,12 +173,12 @@ impl Listener {
                     })?;
                     Ok((builder.into_texts(), last))
                 });
-                let (texts, last) = read.await?;
+                let ((texts, events), last) = read.await?;
                 match last {
                     Some(last) => self.cursor = Some(last),
                     None => self.missed = Missed::Nothing,
                 }
-                self.make_ready(texts);
+                self.make_ready(texts, events);
             }
         }
         Ok(())
@@ -203,17 +203,18 @@ impl Listener {
             }
             Ok((builder.into_texts(), last))
         });
-        let (texts, last) = read.await?;
+        let ((texts, events), last) = read.await?;
         while missed.front().is_some_and(|id| Some(*id) <= last) {
             missed.pop_front();
         }
         self.cursor = self.cursor.max(last);
-        self.make_ready(texts);
+        self.make_ready(texts, events);
         Ok(())
     }
 
     /// What is handed over at once is copied for the connection: little, so that a stuck one keeps little.
-    fn make_ready(&mut self, texts: impl IntoIterator<Item = Bytes>) {
+    fn make_ready(&mut self, texts: impl IntoIterator<Item = Bytes>, events: u64) {
+        self.hub.counts().events.add(events);
         for mut text in texts {
             while !text.is_empty() {
                 self.ready.push_back(text.split_to(text.len().min(frame::PIECE_BYTES)));

@@ -37,13 +37,19 @@ impl Fixture {
         let (writer, reader) = open(&OpenOptions::new(folder.path().join("tracehub.db"))).unwrap();
         let (_, config) = crate::config::resolve(&Args::parse_from(["tracehub-server"])).unwrap();
         let state = State {
-            access: Arc::new(Access::new(&config.access)),
+            access: Arc::new(Access::new(&config)),
             config: Arc::new(config),
             ingest: Ingest::new().0,
             reader: Reader::new(Arc::new(reader)),
             hub: Arc::new(Hub::default()),
+            pulse: Arc::default(),
+            commits: Arc::default(),
+            requests: Arc::default(),
+            slow: Arc::default(),
             condition: Arc::default(),
             streams: Admission::default(),
+            ingest_limit: None,
+            bodies: Default::default(),
             started: std::time::Instant::now(),
         };
         Self { state, writer: Box::new(writer), _folder: folder }

@@ -76,22 +76,28 @@ pub(super) const ASSETS: &[Asset] = assets! {
         "page/chain/compare-picker.js"
         "page/chain/compare.js"
         "page/chain/detail.js"
+        "page/chain/diagram.js"
+        "page/chain/folding.js"
         "page/chain/head.js"
         "page/chain/load.js"
         "page/chain/log.js"
         "page/chain/minimap.js"
         "page/chain/model.js"
         "page/chain/not-found.js"
+        "page/chain/peek.js"
         "page/chain/raw-json.js"
         "page/chain/scale.js"
         "page/chain/search.js"
         "page/chain/sequence.js"
         "page/chain/toolbar.js"
         "page/chain/use-chain.js"
+        "page/chain/use-zoom.js"
         "page/chain/view.js"
+        "page/chain/who.js"
         "page/chains/empty.js"
         "page/chains/filters.js"
         "page/chains/list.js"
+        "page/chains/rate-history.js"
         "page/chains/rate.js"
         "page/chains/row.js"
         "page/chains/unfinished.js"
@@ -134,6 +140,24 @@ mod tests {
         let mut served: Vec<&str> = ASSETS.iter().map(|asset| asset.name).collect();
         served.sort_unstable();
         assert_eq!(served, names);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_what_its_note_says() {
+        use sha2::{Digest as _, Sha256};
+
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/vendor");
+        let note = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        for asset in ASSETS.iter().filter(|asset| asset.name.starts_with("vendor/")) {
+            let digest =
+                Sha256::digest(asset.content).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            let name = asset.name.trim_start_matches("vendor/");
+            let line = note.lines().find(|line| line.contains(&format!("`{name}`"))).expect("the note names it");
+            assert!(line.contains(&digest), "{name} is {digest}");
+        }
+        for licence in ["LICENSE-htm.txt", "LICENSE-preact.txt"] {
+            assert!(note.contains(licence) && folder.join(licence).exists(), "{licence}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Page {
 }
 
 /// The hash of some texts, each told from the next.
-fn hash_of<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> String {
+pub(crate) fn hash_of<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
     for text in texts {
         hasher.update((text.len() as u64).to_le_bytes());

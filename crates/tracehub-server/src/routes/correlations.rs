@@ -10,9 +10,9 @@ use crate::extract::query::Query;
 use crate::state::State;
 
 /// How many chains are listed when the request does not say.
-const DEFAULT_LIMIT: i64 = 50;
+pub(crate) const DEFAULT_LIMIT: i64 = 50;
 /// The most chains that one answer lists.
-const MAX_LIMIT: i64 = 10_000;
+pub(crate) const MAX_LIMIT: i64 = 10_000;
 
 pub(crate) async fn list(state: web::Data<State>, query: Query) -> Result<web::Json<CorrelationsAnswer>, ApiError> {
     let with_complete = query.one_of("include", &["complete"])?.is_some();
@@ -30,7 +30,7 @@ pub(crate) async fn list(state: web::Data<State>, query: Query) -> Result<web::J
     Ok(web::Json(CorrelationsAnswer { correlations, count, next_cursor: page.next.filter(|_| with_cursor) }))
 }
 
-fn chain_query(query: &Query) -> Result<ChainQuery, ApiError> {
+pub(crate) fn chain_query(query: &Query) -> Result<ChainQuery, ApiError> {
     let limit = query.integer("limit", DEFAULT_LIMIT, 0..=MAX_LIMIT)?;
     Ok(ChainQuery {
         limit: u32::try_from(limit).map_err(|_| ApiError::Internal)?,

@@ -2,7 +2,6 @@
 //! events.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +54,7 @@ fn answer(state: &State, request: &HttpRequest, subject: Subject, course: Course
     if request.method() == Method::HEAD {
         return Ok(event_stream(futures_util::stream::empty()));
     }
-    let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let admitted = state.streams.admit(address).ok_or(ApiError::TooManyStreams)?;
+    let admitted = state.streams.admit(state.access.address_of(request)).ok_or(ApiError::TooManyStreams)?;
     Ok(event_stream(stream::events(state, subject, course, admitted)))
 }
 

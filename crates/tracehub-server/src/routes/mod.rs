@@ -6,6 +6,8 @@ pub(crate) mod correlations;
 pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod live;
+pub(crate) mod metrics;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod recent;
 pub(crate) mod session;

@@ -11,9 +11,9 @@ use crate::extract::query::Query;
 use crate::state::State;
 
 /// How many entries are given when the request does not say.
-const DEFAULT_LIMIT: i64 = 100;
+pub(crate) const DEFAULT_LIMIT: i64 = 100;
 /// The most entries that one answer gives.
-const MAX_LIMIT: i64 = 10_000;
+pub(crate) const MAX_LIMIT: i64 = 10_000;
 /// The most entries that are looked at for one answer.
 const MAX_LOOKED_AT: u32 = 50_000;
 /// Bytes after which an answer ends early.

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tracehub_core::wire::session::{LoginRequest, MAX_LOGIN_BYTES};
 
-use crate::access::{address_of, sessions};
+use crate::access::sessions;
 use crate::error::ApiError;
 use crate::extract::body::JsonBody;
 use crate::state::State;
@@ -16,13 +16,13 @@ pub(crate) async fn log_in(
 ) -> Result<HttpResponse, ApiError> {
     let login = LoginRequest::parse(&body.0).map_err(|fault| ApiError::Invalid(vec![fault]))?;
     let mut answer = HttpResponse::NoContent();
-    if let Some(id) = state.access.sign_in(&login.secret, address_of(request.peer_addr()))? {
-        answer.insert_header((header::SET_COOKIE, sessions::cookie(&id)));
+    if let Some(cookie) = state.access.sign_in(&login.secret, state.access.address_of(&request))? {
+        answer.insert_header((header::SET_COOKIE, cookie));
     }
     Ok(answer.finish())
 }
 
 pub(crate) async fn log_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    sessions::ids(request.headers()).for_each(|id| state.access.sign_out(id));
-    HttpResponse::NoContent().insert_header((header::SET_COOKIE, sessions::no_cookie())).finish()
+    let no_cookie = state.access.sign_out(sessions::ids(request.headers()));
+    HttpResponse::NoContent().insert_header((header::SET_COOKIE, no_cookie)).finish()
 }

@@ -127,7 +127,8 @@ impl StoreWriter for Planned {
 /// A writer with this store, and the way to it.
 fn start(store: &Planned) -> (Ingest, WriterThread) {
     let (ingest, commands) = Ingest::new();
-    let writer = spawn(Box::new(store.clone()), commands, Arc::default(), Arc::default(), &config()).unwrap();
+    let writer =
+        spawn(Box::new(store.clone()), commands, Arc::default(), Arc::default(), Arc::default(), &config()).unwrap();
     (ingest, writer)
 }
 
@@ -243,7 +244,8 @@ async fn a_batch_that_fails_fails_alone() {
     // Let them all wait before the writer starts.
     tokio::task::yield_now().await;
     let store = Planned::new([]);
-    let writer = spawn(Box::new(store.clone()), commands, Arc::default(), Arc::default(), &config()).unwrap();
+    let writer =
+        spawn(Box::new(store.clone()), commands, Arc::default(), Arc::default(), Arc::default(), &config()).unwrap();
     let mut inserted = Vec::new();
     for request in requests {
         inserted.push(request.await.unwrap().expect("an answer").map(|answer| answer.inserted));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use serde_json::json;
-use tracehub_webdriver::testid;
+use tracehub_webdriver::{key, testid};
 
 use crate::page::Page;
 use crate::story::{HUNG, ORDER, entries};
@@ -41,11 +41,22 @@ async fn nothing_serious_in_any_view_light_or_dark() {
         page.wait_for(&testid("detail")).unwrap();
         check("the details");
         let address = page.url().unwrap();
-        for tab in ["tab-log", "tab-sequence"] {
+        page.click(&testid("who")).unwrap();
+        page.wait_for(&testid("who-panel")).unwrap();
+        check("the sources and hosts");
+        for tab in ["tab-log", "tab-sequence", "raw-json", "compare"] {
             page.open_chain(&server.url, "order-2");
             page.click(&testid(tab)).unwrap();
             check(tab);
         }
+        page.wait_for(&testid("compare-option")).unwrap();
+        check("what to compare with");
+        page.click(&testid("compare-option")).unwrap();
+        page.wait_for(&testid("comparison")).unwrap();
+        check("a comparison");
+        page.open(&format!("{}/?min_duration_ms=soon", server.url)).unwrap();
+        page.wait_for(&testid("fault")).unwrap();
+        check("a refusal");
         page.open(&address.replace("order-2", "order-404")).unwrap();
         page.reload().unwrap();
         page.wait_for(&testid("not-found")).unwrap();
@@ -117,4 +128,36 @@ fn violations(page: &Page) -> Vec<String> {
     );
     let found = found.expect("axe comes to an end");
     found.as_array().into_iter().flatten().map(|line| line.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_focus_is_seen_wherever_a_key_takes_it() {
+    let server = Server::start();
+    server.ingest(&entries("order-2", 5.0, &HUNG)).await;
+    let page = Page::new();
+    for address in [server.url.clone(), format!("{}/?chain=order-2", server.url)] {
+        page.open(&address).unwrap();
+        page.see("document.querySelector('[data-testid=chain-row], [data-testid=call-row]') !== null");
+        let mut seen = 0;
+        for _ in 0..14 {
+            page.press(&key::TAB.to_string()).unwrap();
+            let ring = page.run(
+                "const at = document.activeElement, style = element => getComputedStyle(element);
+                 if (at === document.body) return null;
+                 const around = at.closest('.field, .go-to') ?? at;
+                 const has = style(at).outlineStyle !== 'none' || style(around).boxShadow !== 'none'
+                     || style(at.querySelector('.is-active') ?? at).boxShadow !== 'none';
+                 return [has, at.getAttribute('aria-label') || at.innerText || at.title, at.outerHTML.slice(0, 200)]",
+                &[],
+            );
+            let ring = ring.unwrap();
+            if ring.is_null() {
+                continue;
+            }
+            assert_eq!(ring[0], json!(true), "no ring: {ring}");
+            assert!(ring[1].as_str().is_some_and(|name| !name.trim().is_empty()), "no name: {ring}");
+            seen += 1;
+        }
+        assert!(seen >= 12, "{seen}");
+    }
 }

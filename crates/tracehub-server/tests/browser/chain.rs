@@ -121,6 +121,8 @@ async fn an_unknown_id_says_so_and_shows_the_chain_once_it_begins() {
     page.reload().unwrap();
     page.wait_for(&testid("not-found")).unwrap();
     assert!(page.text(&testid("not-found")).unwrap().contains("order-404"));
+    server.ingest(&entries("order-404", 1.0, &ORDER)).await;
+    page.see_count("call-row", ORDER.len());
     page.assert_no_complaints();
 }
 

@@ -1,5 +1,8 @@
 //! The list of chains: what it shows, how it is filtered, and that its address says all of that.
 
+use std::process::Command;
+use std::time::Duration;
+
 use serde_json::json;
 use tracehub_webdriver::{key, testid};
 
@@ -79,9 +82,80 @@ async fn an_empty_server_says_how_to_begin() {
     let page = Page::new();
     page.open_chains(&server.url);
     page.wait_for(&testid("empty")).unwrap();
-    assert!(!page.text(&testid("empty")).unwrap().is_empty());
-    server.ingest(&entries("order-1", 0.0, &ORDER)).await;
-    page.see_listed(&["order-1"]);
+    page.run("navigator.clipboard.writeText = async text => { window.__copied = text }", &[]).unwrap();
+    page.click(&testid("copy-first")).unwrap();
+    let command = page.see("window.__copied");
+    // What a shell makes of it, sent as curl would.
+    let script = format!(
+        "curl() {{ printf '%s\\n' \"$1\"; while [ \"$1\" != -d ]; do shift; done; printf %s \"$2\"; }}\n{}",
+        command.as_str().unwrap()
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let (address, body) = std::str::from_utf8(&output.stdout).unwrap().split_once('\n').unwrap();
+    assert_eq!(address, format!("{}/ingest/single", server.url));
+    assert_eq!(server.post("/ingest/single", body.to_owned()).await, (200, json!({"inserted": true})), "{body}");
+    page.see_listed(&["order-42"]);
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
+async fn an_incomplete_chain_names_what_it_waits_for_and_how_long() {
+    let server = Server::start();
+    let long = format!("order-2-{}", "x".repeat(200));
+    server.ingest(&entries("order-1", 75.0, &HUNG)).await;
+    server.ingest(&entries(&long, 75.0, &HUNG)).await;
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.see("document.querySelectorAll('.oldest').length === 2");
+    for id in ["order-1", &long] {
+        let text = page.text(&row(id)).unwrap();
+        assert!(
+            text.contains("incomplete") && text.contains("/payment/charge") && text.contains("open 1m 1"),
+            "{text}"
+        );
+        // However long the id is, it runs into nothing else.
+        let fits = format!(
+            "(row => row.querySelector('.oldest-age').getBoundingClientRect().right
+                <= row.querySelector('.cell-sources').getBoundingClientRect().left)(document.querySelector({}))",
+            json!(row(id))
+        );
+        page.see(&fits);
+    }
+}
+
+#[tokio::test]
+async fn the_rate_line_knows_what_came_before_the_page_was_opened() {
+    let server = Server::start();
+    let burst: Vec<_> = (0..100).flat_map(|number| entries(&format!("order-{number}"), 0.0, &ORDER[..3])).collect();
+    server.ingest(&burst).await;
+    // The line goes by seconds: those of the burst must be over.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let page = Page::new();
+    page.open_chains(&server.url);
+    // 600 entries within half a minute.
+    page.see("document.querySelector('[data-testid=rate]').title.includes('at most 20 in a second')");
+    page.see("Math.min(...document.querySelector('.rate-edge').getAttribute('points').split(' ').map(point => point.split(',')[1])) === 2");
+    let calls = [Call("till", "app-1", "/sum", 0.0, Some(1.0)); 1];
+    let later: Vec<_> = (0..45).flat_map(|number| entries(&format!("later-{number}"), 0.0, &calls)).collect();
+    server.ingest(&later).await;
+    page.see("parseFloat(document.querySelector('.rate-figure').innerText) > 20");
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_said_and_can_be_undone() {
+    let server = Server::start();
+    server.ingest(&entries("order-1", 30.0, &ORDER)).await;
+    server.ingest(&entries("..", 30.0, &ORDER)).await;
+    let page = Page::new();
+    page.open(&format!("{}/?min_duration_ms=soon", server.url)).unwrap();
+    page.wait_for(&testid("fault")).unwrap();
+    assert!(page.text(&testid("fault")).unwrap().contains("min_duration_ms"));
+    assert_eq!(page.count(".loading").unwrap(), 0, "nothing is on its way");
+    page.click(&format!("{} button", testid("fault"))).unwrap();
+    page.see_listed(&["order-1", ".."]);
+    // An id that means a folder in an address.
+    page.open(&format!("{}/?chain=..", server.url)).unwrap();
+    page.see_text("A browser cannot ask for this id");
     page.assert_no_complaints();
 }
 

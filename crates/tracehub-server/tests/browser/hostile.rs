@@ -1,7 +1,7 @@
 //! What nobody should be able to send: markup, scripts and tricks in every field stay text.
 
 use serde_json::{Value, json};
-use tracehub_webdriver::testid;
+use tracehub_webdriver::{key, testid};
 
 use crate::page::Page;
 use crate::support::Server;
@@ -40,6 +40,15 @@ async fn tricks_in_every_field_stay_text() {
         page.click(&testid("call-row")).unwrap();
         page.wait_for(&testid("detail")).unwrap();
         assert_is_text(&page, trick, "the calls");
+        page.point_at(&testid("copy-id"), (0.5, 0.5)).unwrap();
+        page.press(&key::ESCAPE.to_string()).unwrap();
+        page.point_at(&testid("call-row"), (0.8, 0.5)).unwrap();
+        page.wait_for(&testid("peek")).unwrap();
+        assert_is_text(&page, trick, "the call beside the pointer");
+        page.click(&testid("who")).unwrap();
+        page.wait_for(&testid("who-panel")).unwrap();
+        assert_is_text(&page, trick, "the sources and hosts");
+        page.press(&key::ESCAPE.to_string()).unwrap();
         for tab in ["tab-log", "tab-sequence", "raw-json", "compare"] {
             if page.count(&testid(tab)).unwrap() > 0 {
                 page.click(&testid(tab)).unwrap();

@@ -1,8 +1,10 @@
 //! A server that goes and comes: the page says so, and goes on by itself.
 
+use std::process::Command;
+
 use tracehub_webdriver::testid;
 
-use crate::page::Page;
+use crate::page::{PATIENCE, Page};
 use crate::story::{HUNG, ORDER, entries};
 use crate::support::Server;
 
@@ -24,4 +26,39 @@ async fn the_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back() {
     page.see("!document.querySelector('[data-testid=banner]')?.checkVisibility()");
     page.see_listed(&["order-1", "order-2"]);
     page.see("window.__same === true");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_noticed_though_no_connection_breaks() {
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    page.see("document.querySelector('.connection').classList.contains('is-live')");
+    signal(&server, "STOP");
+    page.wait_until(&format!("document.querySelector({:?}) !== null", testid("banner")), 2 * PATIENCE).unwrap();
+    assert_eq!(page.listed(), ["order-1"], "what was there stays");
+    signal(&server, "CONT");
+    page.see("!document.querySelector('[data-testid=banner]')");
+    server.ingest(&entries("order-2", 1.0, &HUNG)).await;
+    page.see_listed(&["order-1", "order-2"]);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_entries_is_said_to_and_can_be_read() {
+    // More than any disk has free, in a size that the setting can say.
+    let server = Server::start_in(tempfile::tempdir().unwrap(), &["--min-free-bytes", "1000000000000000"]);
+    let body = serde_json::json!({ "traces": entries("order-1", 10.0, &ORDER) }).to_string();
+    assert_eq!(server.post("/ingest", body).await.0, 503);
+    let page = Page::new();
+    page.open_chains(&server.url);
+    page.wait_for(&testid("degraded")).unwrap();
+    page.wait_for(&testid("empty")).unwrap();
+    page.see_count("banner", 0);
+}
+
+fn signal(server: &Server, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &server.process().to_string()]).status();
+    assert!(sent.expect("there is a kill").success(), "{name}");
 }

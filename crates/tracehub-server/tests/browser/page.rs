@@ -101,6 +101,15 @@ impl Deref for Page {
     }
 }
 
+/// How many times as much there is to do as the machine can do, 1 at the least: what takes a time when it is alone takes so
+/// many times as long.
+pub(crate) fn busy() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").ok();
+    let load = load.and_then(|text| text.split(' ').next()?.parse::<f64>().ok()).unwrap_or(0.0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (load / cores as f64).max(1.0)
+}
+
 /// The selector of a listed chain.
 pub(crate) fn row(id: &str) -> String {
     format!("{}[data-id={}]", testid("chain-row"), json!(id))

@@ -57,3 +57,25 @@ async fn a_link_to_a_chain_opens_after_signing_in() {
     page.wait_for(&testid("chain-view")).unwrap();
     page.see_count("call-row", ORDER.len());
 }
+
+#[tokio::test]
+async fn every_tab_can_sign_out_and_then_asks_again() {
+    let server = Server::start_in(tempfile::tempdir().unwrap(), &["--read-secret", SECRET]);
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    let page = Page::new();
+    page.open(&server.url).unwrap();
+    page.fill(&testid("sign-in-secret"), SECRET).unwrap();
+    page.press(&key::ENTER.to_string()).unwrap();
+    page.see_listed(&["order-1"]);
+    // Another tab has the cookie, and nothing of this tab's own.
+    page.run("sessionStorage.clear()", &[]).unwrap();
+    page.open("about:blank").unwrap();
+    page.open(&server.url).unwrap();
+    page.see_listed(&["order-1"]);
+    page.click(&testid("sign-out")).unwrap();
+    page.wait_for(&testid("sign-in")).unwrap();
+    assert!(page.cookies().unwrap().is_empty());
+    page.reload().unwrap();
+    page.wait_for(&testid("sign-in")).unwrap();
+    assert_eq!(page.count(&testid("sign-out")).unwrap(), 0);
+}

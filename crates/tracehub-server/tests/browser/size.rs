@@ -4,14 +4,23 @@ use serde_json::{Value, json};
 use tracehub_webdriver::testid;
 
 use crate::live::FRAME_GAPS;
-use crate::page::{Page, counting};
+use crate::page::{Page, busy, counting};
 use crate::story::{HUNG, ORDER, entries, now_ms};
 use crate::support::Server;
 
-/// What is wanted is 500 ms; a machine that does other things too must pass, so more is let pass. The figures are printed.
-const OPEN_MS: f64 = 2_000.0;
-/// The same for the time without a frame while scrolling: 50 ms are wanted.
-const GAP_MS: f64 = 500.0;
+/// How long a chain may take to open: of the main thread however busy the machine is, and by the clock where it is not.
+const OPEN_MS: f64 = 500.0;
+/// The same for a frame while scrolling. A browser draws 60 in a second.
+const FRAME_MS: f64 = 1_000.0 / 60.0;
+/// Pixels for each frame: as fast as a hand throws a list, 9,000 in a second; and so fast that no row is there twice.
+const HAND: u32 = 150;
+const LEAP: u32 = 1_100;
+/// The longest time without a frame while scrolling, on a machine that does nothing else.
+const LONGEST_GAP_MS: f64 = 200.0;
+/// By the clock, a timer and what else the browser does count too.
+const FRAME_TOLERANCE: f64 = 1.15;
+/// How often opening is tried: what counts is what the page can do, not what else ran meanwhile.
+const TRIES: usize = 3;
 /// More rows than any window shows; far fewer than there are.
 const MOST_ROWS: u64 = 400;
 
@@ -49,47 +58,73 @@ async fn ten_thousand_entries_open_at_once_and_scroll() {
     assert_eq!(chain.len(), 10_000);
     server.ingest(&chain).await;
     let page = Page::new();
-    page.open_chains(&server.url);
-    page.see_listed(&["large"]);
-    let clicked = page.run_until_done(
-        "const started = performance.now();
-         document.querySelector('[data-testid=chain-row][data-id=large]').click();
-         const look = () => document.querySelectorAll('[data-testid=call-row]').length > 10
-             ? requestAnimationFrame(() => setTimeout(() => done(performance.now() - started)))
-             : requestAnimationFrame(look);
-         look();",
+    let busy = busy();
+    let least = |figures: [f64; TRIES]| figures.into_iter().fold(f64::INFINITY, f64::min);
+    let [mut clicked, mut taken, mut loaded] = [[0.0; TRIES]; 3];
+    for turn in 0..TRIES {
+        page.open_chains(&server.url);
+        page.see_listed(&["large"]);
+        let before = page.main_thread_ms().unwrap();
+        clicked[turn] = page.run_until_done(OPEN).unwrap().as_f64().unwrap();
+        taken[turn] = page.main_thread_ms().unwrap() - before;
+        let address = page.url().unwrap();
+        page.open("about:blank").unwrap();
+        page.open(&address).unwrap();
+        // Since the navigation began.
+        loaded[turn] = page.see(&format!("{} > 10 && performance.now()", counting("call-row"))).as_f64().unwrap();
+    }
+    let [clicked, taken, loaded] = [clicked, taken, loaded].map(least);
+    println!(
+        "a chain of 10,000 entries: {clicked:.0} ms after the click, {taken:.0} ms of them the main thread's; {loaded:.0} ms \
+         after the page was asked for (machine {busy:.1} times as busy as it can be)"
     );
-    let clicked = clicked.unwrap().as_f64().unwrap();
-    let address = page.url().unwrap();
-    page.open("about:blank").unwrap();
-    page.open(&address).unwrap();
-    // Since the navigation began.
-    let loaded = page.see(&format!("{} > 10 && performance.now()", counting("call-row"))).as_f64().unwrap();
+    assert!(taken < OPEN_MS, "{taken} ms of the main thread");
+    assert!(clicked < OPEN_MS * busy && loaded < OPEN_MS * busy, "{clicked} ms, {loaded} ms, {busy} times too busy");
 
     for (view, row) in [("the calls", "call-row"), ("the log", "log-row")] {
         if row == "log-row" {
             page.click(&testid("tab-log")).unwrap();
             page.see(&format!("{} > 10", counting(row)));
         }
-        let scrolled = page.run_until_done(&format!("{FRAME_GAPS} {SCROLL} scroll('{row}').then(done)")).unwrap();
-        let [longest, frames] = ["longest", "frames"].map(|name| scrolled[name].as_f64().unwrap());
-        let (rows, elements) = (scrolled["rows"].as_u64().unwrap(), scrolled["elements"].as_u64().unwrap());
-        println!(
-            "{view} of 10,000 entries: scrolled through in {frames} frames, the longest gap {longest:.0} ms, at most {rows} \
-             rows and {elements} elements"
-        );
-        assert_eq!(scrolled["blank"], json!(0), "{view}: frames without a row");
-        assert!(rows < MOST_ROWS, "{view}: {rows} rows at once");
-        assert!(longest < GAP_MS, "{view}: {longest} ms without a frame");
+        for (way, pixels) in [("like a hand", HAND), ("from end to end", LEAP)] {
+            let before = page.main_thread_ms().unwrap();
+            let scroll = format!("{FRAME_GAPS} {SCROLL} scroll('{row}', {pixels}).then(done)");
+            let scrolled = page.run_until_done(&scroll).unwrap();
+            let [longest, median, frames, top] =
+                ["longest", "median", "frames", "top"].map(|name| scrolled[name].as_f64().unwrap());
+            let taken = (page.main_thread_ms().unwrap() - before) / frames;
+            let (rows, elements) = (scrolled["rows"].as_u64().unwrap(), scrolled["elements"].as_u64().unwrap());
+            println!(
+                "{view} of 10,000 entries, scrolled {way}: {top:.0} pixels in {frames} frames, one each {median:.1} ms and \
+                 {longest:.0} ms at the most, each {taken:.1} ms of the main thread; {rows} rows and {elements} elements"
+            );
+            assert_eq!(scrolled["blank"], json!(0), "{view}: frames without a row");
+            assert!(rows < MOST_ROWS, "{view}: {rows} rows at once");
+            assert!(longest < LONGEST_GAP_MS * busy, "{view}: {longest} ms without a frame, {busy} times too busy");
+            if pixels == HAND {
+                assert!(taken < FRAME_MS, "{view}: {taken} ms of the main thread for a frame");
+                assert!(
+                    median < FRAME_MS * FRAME_TOLERANCE * busy,
+                    "{view}: a frame each {median} ms, {busy} times too busy"
+                );
+            }
+        }
     }
-    println!("a chain of 10,000 entries: {clicked:.0} ms after the click, {loaded:.0} ms after the page was asked for");
-    assert!(clicked < OPEN_MS && loaded < OPEN_MS, "{clicked} ms, {loaded} ms");
     page.assert_no_complaints();
 }
 
-/// Scrolls from the top to the end in two seconds, looking at each frame.
+/// Clicks the chain in the list; gives the time until its calls are drawn.
+const OPEN: &str = "
+const started = performance.now();
+document.querySelector('[data-testid=chain-row][data-id=large]').click();
+const look = () => document.querySelectorAll('[data-testid=call-row]').length > 10
+    ? requestAnimationFrame(() => setTimeout(() => done(performance.now() - started)))
+    : requestAnimationFrame(look);
+look();";
+
+/// Scrolls from the top for a moment, so many pixels for each frame, looking at each.
 const SCROLL: &str = "
-const scroll = async name => {
+const scroll = async (name, pixels) => {
     const rows = () => document.querySelectorAll(`[data-testid=${name}]`);
     let box = rows()[0];
     const scrolls = element => element.scrollHeight > element.clientHeight + 100
@@ -98,14 +133,15 @@ const scroll = async name => {
     box ??= document.scrollingElement;
     const end = box.scrollHeight - box.clientHeight;
     if (end < 10000) throw new Error(`there is nothing to scroll: ${end}`);
+    box.scrollTop = 0;
     let most = 0, elements = 0, blank = 0;
-    const gaps = await frameGaps(2000, frame => {
+    const gaps = await frameGaps(1200, frame => {
         most = Math.max(most, rows().length);
         elements = Math.max(elements, document.querySelectorAll('*').length);
         blank += rows().length === 0 ? 1 : 0;
-        box.scrollTop = Math.min(end, frame * end / 120);
+        box.scrollTop = Math.min(end, frame * pixels);
     });
-    return { ...gaps, rows: most, elements, blank };
+    return { ...gaps, rows: most, elements, blank, top: box.scrollTop };
 };";
 
 #[tokio::test]
@@ -124,12 +160,25 @@ async fn a_small_window_has_no_sideways_scroll() {
     fits("the list");
     page.open_chain(&server.url, "order-2");
     fits("the calls");
+    page.click(&testid("who")).unwrap();
+    page.wait_for(&testid("who-panel")).unwrap();
+    fits("the hosts");
+    page.open_chain(&server.url, "order-2");
     page.click(&testid("call-row")).unwrap();
     page.wait_for(&testid("detail")).unwrap();
     fits("the details");
-    for tab in ["tab-log", "tab-sequence"] {
+    for tab in ["tab-log", "tab-sequence", "raw-json", "compare"] {
         page.open_chain(&server.url, "order-2");
         page.click(&testid(tab)).unwrap();
         fits(tab);
     }
+    page.wait_for(&testid("compare-option")).unwrap();
+    let height = page.run("return document.querySelector('[data-testid=compare-option]').offsetHeight", &[]).unwrap();
+    assert!(height.as_f64().unwrap() < 120.0, "an id is read along, not down: {height}");
+    page.click(&testid("compare-option")).unwrap();
+    page.wait_for(&testid("comparison")).unwrap();
+    fits("a comparison");
+    page.press("?").unwrap();
+    page.wait_for(&testid("help")).unwrap();
+    fits("the help");
 }

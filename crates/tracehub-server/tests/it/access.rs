@@ -33,7 +33,11 @@ pub(crate) const ROUTES: &[(&str, Method, &str, Asks)] = &[
     ("/compare", Method::GET, "/compare?a=c&b=d", Asks::ReadSecret),
     ("/correlations", Method::GET, "/correlations", Asks::ReadSecret),
     ("/health", Method::GET, "/health", Asks::ReadSecret),
+    ("/healthz", Method::GET, "/healthz", Asks::Nothing),
+    ("/readyz", Method::GET, "/readyz", Asks::Nothing),
+    ("/metrics", Method::GET, "/metrics", Asks::ReadSecret),
     ("/stats", Method::GET, "/stats", Asks::ReadSecret),
+    ("/openapi.json", Method::GET, "/openapi.json", Asks::Nothing),
     ("/login", Method::POST, "/login", Asks::Nothing),
     ("/logout", Method::POST, "/logout", Asks::Nothing),
 ];

@@ -248,3 +248,25 @@ async fn a_stuck_listener_is_cut_off_and_its_descriptor_freed() {
     assert_eq!(server.get("/health").await.0, 200);
     drop(stuck);
 }
+
+/// Whatever a field holds, it is one event of one line, and comes out as it went in.
+#[tokio::test]
+async fn nothing_in_an_entry_makes_an_event_of_its_own() {
+    let server = Server::start();
+    let hostile = "a\n\ndata: {}\r\n\r\nevent: timeout\rid: 9\u{2028}\u{0085}\u{feff}";
+    let mut sent = entry("c", 1.0, "s", "->");
+    for field in ["source_id", "suffix", "operation", "endpoint", "hostname", "raw_line"] {
+        sent[field] = hostile.into();
+    }
+    sent["data"] = json!({ hostile: hostile });
+    server.ingest(&[sent.clone(), entry("c", 2.0, "s", "<-")]).await;
+    for path in ["/traces/c/stream?timeout=0", "/stream?after=0&timeout=0"] {
+        let mut stream = server.stream(path).await;
+        let (id, got) = stream.entry().await;
+        assert_eq!(id, 1, "{path}");
+        for (field, value) in sent.as_object().unwrap() {
+            assert_eq!(&got[field], value, "{path} {field}");
+        }
+        assert_eq!(stream.entry().await.0, 2, "{path}");
+    }
+}

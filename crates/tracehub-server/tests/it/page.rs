@@ -54,6 +54,9 @@ async fn the_html_says_what_a_browser_may_do_with_it() {
     for directive in ["frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", "font-src 'none'"] {
         assert!(policy.split("; ").any(|each| each == directive), "{policy}");
     }
+    for directive in ["require-trusted-types-for 'script'", "trusted-types 'none'"] {
+        assert!(policy.split("; ").any(|each| each == directive), "{policy}");
+    }
     assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
     let html = answer.text().await.unwrap();
     assert!(html.starts_with("<!doctype html>") && html.contains("<title>TraceHub</title>"));

@@ -170,6 +170,8 @@ fn help_shows_each_variable_and_its_default() {
         ("TRACEHUB_RETENTION_HOURS", "24"),
         ("TRACEHUB_DURABILITY", "full"),
         ("TRACEHUB_LOG", "info"),
+        ("TRACEHUB_LOG_FORMAT", "pretty"),
+        ("TRACEHUB_DRAIN_SECONDS", "0"),
     ] {
         assert!(help.contains(&format!("[env: {variable}")), "{help}");
         assert!(help.contains(&format!("[default: {default}")), "{help}");

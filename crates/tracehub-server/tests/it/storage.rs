@@ -12,14 +12,14 @@ use tempfile::TempDir;
 use crate::support::{Server, answer, command, entry};
 
 /// A server on a disk of its own of 24 MB, of which a ballast takes 8.
-struct SmallDisk {
-    server: Server,
-    ballast: PathBuf,
+pub(crate) struct SmallDisk {
+    pub(crate) server: Server,
+    pub(crate) ballast: PathBuf,
 }
 
 impl SmallDisk {
     /// A file system in memory, in a namespace that only the server is in, so that it goes when the server does.
-    fn start(min_free_bytes: &str) -> Self {
+    pub(crate) fn start(min_free_bytes: &str) -> Self {
         const SETUP: &str = r#"mount -t tmpfs -o size=24m tmpfs "$FOLDER" &&
             head -c 8388608 /dev/zero > "$FOLDER/ballast" && exec "$@""#;
         let folder = TempDir::new().expect("a temporary folder");

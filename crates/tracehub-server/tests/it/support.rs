@@ -9,6 +9,8 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::description::{Answer, Description};
+
 /// How long a server may take to start or stop before the test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -21,9 +23,11 @@ pub(crate) struct Server {
     client: Client,
 }
 
-/// The server's command with a clean environment and a free port.
+/// The server's command with a clean environment and a free port. `TRACEHUB_TEST_SERVER` names another program than the
+/// one that was built with the tests: what is measured is measured in release mode.
 pub(crate) fn command(database: &std::path::Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tracehub-server"));
+    let program = std::env::var_os("TRACEHUB_TEST_SERVER");
+    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_tracehub-server").into()));
     command.env_clear().env("TRACEHUB_DB", database).env("TRACEHUB_PORT", "0").stdin(Stdio::null());
     command
 }
@@ -52,7 +56,8 @@ impl Server {
             assert!(length > 0, "the server ended before it listened: {said}");
             said.push_str(&line);
             if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.split_whitespace().next().expect("an address").to_owned();
+                // Followed by the other fields, or in JSON by the end of the text.
+                break rest.split([' ', '\n', '"']).next().expect("an address").to_owned();
             }
         };
         // A redirect is an answer to look at, not to follow.
@@ -140,12 +145,22 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill runs").success());
 }
 
-/// Status and JSON body; a body that is no JSON is given as a string.
+/// Status and JSON body; a body that is no JSON is given as a string. The answer must be as the server describes it.
 pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
-    let response = request.send().await.expect("the server answers");
-    let status = response.status().as_u16();
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let method = request.method().clone();
+    let response = client.execute(request).await.expect("the server answers");
+    let (status, url) = (response.status(), response.url().clone());
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
     let text = response.text().await.expect("the answer is text");
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    if let Some(description) = Description::get(&url.origin().ascii_serialization()).await {
+        let (path, content_type) = (url.path(), &*content_type);
+        description.check(&Answer { method: &method, path, status, content_type, body: &body });
+    }
+    (status.as_u16(), body)
 }
 
 /// A stream of server-sent events, read block by block.

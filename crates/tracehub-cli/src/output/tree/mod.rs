@@ -19,23 +19,24 @@ use super::look::Look;
 use super::text::Text;
 use super::{format, style};
 
+/// What follows a line above the tree that does not fit is set in so far.
+const INDENT: usize = 4;
+
 pub(super) fn chain(out: &mut impl Write, answer: &ChainAnswer, look: &Look) -> io::Result<()> {
     let mut entries: Vec<_> = answer.traces.iter().map(|entry| entry.as_ref()).enumerate().collect();
     let offsets = correct_clocks(&mut entries);
     let chain = Chain::new(entries.into_iter().map(|(_, entry)| entry));
     heading(out, answer, &chain, look)?;
-    clocks(out, &offsets)?;
+    clocks(out, &offsets, look)?;
     let self_times = chain.self_times();
     let mut lines = Vec::new();
     walk::each(&chain, |node, prefix| lines.push(line(&chain, &self_times, node, prefix, look)));
     fit::write(out, lines, chain.span().unwrap_or_default(), look.width)?;
-    time_spent::summary(out, &chain)
+    time_spent::summary(out, &chain, look.width)
 }
 
 fn heading(out: &mut impl Write, answer: &ChainAnswer, chain: &Chain<'_>, look: &Look) -> io::Result<()> {
-    let id = style::paint(style::HEADING, &harmless(&answer.correlation_id));
-    let complete =
-        if answer.complete { style::paint(style::GOOD, "complete") } else { style::paint(style::BAD, "incomplete") };
+    let (paint, complete) = if answer.complete { (style::GOOD, "complete") } else { (style::BAD, "incomplete") };
     let mut counts = vec![format::entries(answer.traces.len() as u64)];
     for (status, word) in [(CallStatus::Unfinished, "unfinished"), (CallStatus::Orphan, "without enter")] {
         match chain.count(status) {
@@ -44,20 +45,23 @@ fn heading(out: &mut impl Write, answer: &ChainAnswer, chain: &Chain<'_>, look: 
             count => counts.push(format!("{count} calls {word}")),
         }
     }
-    writeln!(out, "{id}  {complete}  {}", counts.join(", "))?;
+    let id = Text::styled(style::HEADING, harmless(&answer.correlation_id)).and(Style::new(), "  ");
+    let counts = format!("  {}", counts.join(", "));
+    id.and(paint, complete).and(Style::new(), counts).write(out, look.width, INDENT)?;
     if let Some((first, last)) = chain.span() {
-        writeln!(out, "{}  {}", look.date_time(first), format::duration(last - first))?;
+        let when = format!("{}  {}", look.date_time(first), format::duration(last - first));
+        Text::plain(when).write(out, look.width, INDENT)?;
     }
     writeln!(out)
 }
 
 /// Says which hosts' entries were moved, because nobody finds them at these times in a log.
-fn clocks(out: &mut impl Write, offsets: &[ClockOffset<'_>]) -> io::Result<()> {
+fn clocks(out: &mut impl Write, offsets: &[ClockOffset<'_>], look: &Look) -> io::Result<()> {
     for offset in offsets {
         let (by, which) = if offset.offset_ms < 0.0 { ("earlier", "ahead") } else { ("later", "behind") };
         let (hostname, amount) = (harmless(offset.hostname), format::duration(offset.offset_ms.abs()));
         let note = format!("the clock of {hostname} is {which}: its entries are drawn {amount} {by}");
-        writeln!(out, "{}", style::paint(style::FAINT, &note))?;
+        Text::styled(style::FAINT, note).write(out, look.width, INDENT)?;
     }
     if offsets.is_empty() { Ok(()) } else { writeln!(out) }
 }
@@ -84,27 +88,31 @@ fn line(chain: &Chain<'_>, self_times: &[Option<f64>], node: &Node, prefix: &str
         stretch: Stretch::Mark { at: entry.timestamp },
         style: style::of_source(entry.source_id),
         result: Text::default(),
+        short_result: Text::default(),
         self_time: String::new(),
     };
     let What::Call(call) = node.what else { return line };
-    let (stretch, result) = outcome(chain, call, entry, look);
+    let (stretch, result, short_result) = outcome(chain, call, entry, look);
     // Where nothing ran inside, all of it was its own time.
     let self_time = self_times[call].filter(|_| !chain.calls[call].children.is_empty());
-    Line { stretch, result, self_time: self_time.map(format::duration).unwrap_or_default(), ..line }
+    Line { stretch, result, short_result, self_time: self_time.map(format::duration).unwrap_or_default(), ..line }
 }
 
-fn outcome(chain: &Chain<'_>, call: usize, entry: &EntryRef<'_>, look: &Look) -> (Stretch, Text) {
+/// How a call ended, in so many words and in fewer.
+fn outcome(chain: &Chain<'_>, call: usize, entry: &EntryRef<'_>, look: &Look) -> (Stretch, Text, Text) {
     let start = entry.timestamp;
-    match (chain.calls[call].status(), chain.duration(call)) {
+    let (stretch, result) = match (chain.calls[call].status(), chain.duration(call)) {
         (CallStatus::Finished, Some(duration)) => {
             (Stretch::Call { start, end: start + duration }, Text::plain(format::duration(duration)))
         }
         (CallStatus::Orphan, _) => (Stretch::Orphan { end: start }, Text::styled(style::BAD, "no enter")),
         _ => {
             let age = look.age(start).map(|age| format!(" for {age}")).unwrap_or_default();
-            (Stretch::Unfinished { start }, Text::styled(style::BAD, format!("unfinished{age}")))
+            let short = Text::styled(style::BAD, "unfinished");
+            return (Stretch::Unfinished { start }, Text::styled(style::BAD, format!("unfinished{age}")), short);
         }
-    }
+    };
+    (stretch, result.clone(), result)
 }
 
 #[cfg(test)]
@@ -150,11 +158,11 @@ mod tests {
             "order-42  incomplete  7 entries, 1 call unfinished, 1 call without enter\n\
              2024-02-01 16:00:00.000  1.51 s\n\
              \n\
-             \u{20}  +0 ms  MA@web REST /orders                      ━━━━━━━━━━━━━━━━━━━━━━━━                   1.51 s  self 2.50 ms\n\
-             +2.00 ms  ├─ WK@web REST /reserve                  ━                                           10 ms\n\
+             \u{20}  +0 ms  MA@web REST /orders                      ━━━━━━━━━━━━━━━━━━━━━━━━    1.51 s  self 2.50 ms\n\
+             +2.00 ms  ├─ WK@web REST /reserve                  ━                            10 ms\n\
              +3.00 ms  │  └─ WK@web · cache-miss REST /reserve  ·\n\
              \u{20} +13 ms  └─ WK@web REST /invoice                  ╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍╍  unfinished for 3 m 00 s\n\
-             \u{20} +20 ms     └─ WK@web REST /gone                  ╸                                        no enter\n\
+             \u{20} +20 ms     └─ WK@web REST /gone                  ╸                         no enter\n\
              \n\
              longest gap  1.49 s, after WK <- REST /gone (+20 ms), before MA <- REST /orders (+1.51 s)\n\
              self time    WK 10 ms, MA 2.50 ms; of unfinished calls unknown\n"
@@ -189,10 +197,10 @@ mod tests {
         let traces: Vec<_> = [("->", 0.0), ("->", 2.0), ("mark", 3.0), ("<-", 4.0)]
             .map(|(direction, at)| entry("a-service-with-a-long-name", direction, "/a/path/of/some/length", at))
             .into();
-        for width in 50..140 {
+        for width in 15..140 {
             let text = drawn(traces.clone(), false, Some(width));
-            let tree = text.lines().filter(|line| line.trim_start().starts_with('+'));
-            assert!(tree.clone().count() == 3 && tree.clone().all(|line| line.width() <= width), "{width}\n{text}");
+            assert!(text.lines().all(|line| line.width() <= width), "{width}\n{text}");
+            assert_eq!(text.matches("unfinished").count() > 1, width >= 24, "{width}\n{text}");
             assert_eq!(text.contains('━') || text.contains('╍'), width >= 69, "{width}\n{text}");
         }
     }

@@ -2,17 +2,21 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use tracehub_core::EntryRef;
 use tracehub_core::chain::{CallStatus, Chain};
 
 use super::super::escape::harmless;
+use super::super::text::Text;
 use super::super::{format, style};
 
+/// What follows a line that does not fit stands below its text.
+const INDENT: usize = 13;
 /// Sources that are named; more are counted.
 const MAX_NAMED_SOURCES: usize = 8;
 
 /// Names the longest time in which nobody logged anything, and what each source took itself.
-pub(crate) fn summary(out: &mut impl Write, chain: &Chain<'_>) -> io::Result<()> {
+pub(crate) fn summary(out: &mut impl Write, chain: &Chain<'_>, terminal: Option<usize>) -> io::Result<()> {
     let lines = [("longest gap", longest_gap(chain)), ("self time", self_times(chain))];
     let lines: Vec<_> = lines.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
     if lines.is_empty() {
@@ -20,13 +24,13 @@ pub(crate) fn summary(out: &mut impl Write, chain: &Chain<'_>) -> io::Result<()>
     }
     writeln!(out)?;
     for (name, text) in lines {
-        writeln!(out, "{}  {text}", style::paint(style::FAINT, &format!("{name:<11}")))?;
+        Text::styled(style::FAINT, format!("{name:<11}  ")).join(text).write(out, terminal, INDENT)?;
     }
     Ok(())
 }
 
 /// None where the chain has one call or less: then the gap is the call.
-fn longest_gap(chain: &Chain<'_>) -> Option<String> {
+fn longest_gap(chain: &Chain<'_>) -> Option<Text> {
     let gap = chain.longest_gap().filter(|gap| gap.duration > 0.0 && chain.entries.len() > 2)?;
     let start = chain.span()?.0;
     let end = |place: usize| {
@@ -34,11 +38,16 @@ fn longest_gap(chain: &Chain<'_>) -> Option<String> {
         let texts = [entry.source_id, entry.direction, entry.operation, entry.endpoint].map(harmless);
         format!("{} (+{})", texts.join(" "), format::duration(entry.timestamp - start))
     };
-    Some(format!("{}, after {}, before {}", format::duration(gap.duration), end(gap.after), end(gap.before)))
+    Some(Text::plain(format!(
+        "{}, after {}, before {}",
+        format::duration(gap.duration),
+        end(gap.after),
+        end(gap.before)
+    )))
 }
 
 /// The sources that took longest first; none where only one took any time.
-fn self_times(chain: &Chain<'_>) -> Option<String> {
+fn self_times(chain: &Chain<'_>) -> Option<Text> {
     let mut totals: Vec<_> = chain
         .source_totals()
         .into_iter()
@@ -49,17 +58,17 @@ fn self_times(chain: &Chain<'_>) -> Option<String> {
         return None;
     }
     totals.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let named = totals.iter().take(MAX_NAMED_SOURCES);
-    let mut texts: Vec<String> = named
-        .map(|(source, ms)| {
-            format!("{} {}", style::paint(style::of_source(source), &harmless(source)), format::duration(*ms))
-        })
-        .collect();
+    let mut text = Text::default();
+    for (place, (source, ms)) in totals.iter().take(MAX_NAMED_SOURCES).enumerate() {
+        let text_before = if place == 0 { text } else { text.and(Style::new(), ", ") };
+        text = text_before.and(style::of_source(source), harmless(source));
+        text = text.and(Style::new(), format!(" {}", format::duration(*ms)));
+    }
     if totals.len() > MAX_NAMED_SOURCES {
         let others = &totals[MAX_NAMED_SOURCES..];
         let together: f64 = others.iter().map(|(_, ms)| ms).sum();
-        texts.push(format!("{} others {}", others.len(), format::duration(together)));
+        text = text.and(Style::new(), format!(", {} others {}", others.len(), format::duration(together)));
     }
     let unknown = if chain.count(CallStatus::Unfinished) > 0 { "; of unfinished calls unknown" } else { "" };
-    Some(texts.join(", ") + unknown)
+    Some(text.and(Style::new(), unknown))
 }

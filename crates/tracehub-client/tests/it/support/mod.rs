@@ -1,5 +1,6 @@
 //! Helpers of all tests: entries, clients and a runtime.
 
+mod proxy;
 mod real;
 mod server;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracehub_client::{Stats, TraceEntry, TraceHubClient};
 
+pub(crate) use proxy::{Fate, Proxy};
 pub(crate) use real::RealServer;
 pub(crate) use server::{Reply, Request, Server};
 

@@ -1,6 +1,7 @@
 //! The real server as a process with a database of its own, which can be stopped and started again at the same address.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -19,6 +20,10 @@ impl RealServer {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (child, port) = spawn(&folder, 0);
         Self { child, port, folder }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     pub(crate) fn url(&self) -> String {

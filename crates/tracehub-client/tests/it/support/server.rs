@@ -49,6 +49,8 @@ pub(crate) enum Reply {
     StatusWith(u16, &'static str, String),
     /// 200, these pieces of a stream of events, then the end of the connection.
     Events(Vec<String>),
+    /// The same, each piece so long after the one before.
+    EventsEvery(Duration, Vec<String>),
     /// The same, but nothing after the pieces, not even the end.
     EventsThenSilence(Vec<String>),
     /// These bytes, then the end of the connection.
@@ -204,6 +206,14 @@ impl State {
                 Reply::Status(status, body) => respond(connection, status, "", &body)?,
                 Reply::StatusWith(status, header, body) => respond(connection, status, header, &body)?,
                 Reply::Events(pieces) => return write_events(connection, &pieces),
+                Reply::EventsEvery(pause, pieces) => {
+                    write_events(connection, &[])?;
+                    let mut connection = connection;
+                    return pieces.iter().try_for_each(|piece| {
+                        std::thread::sleep(pause);
+                        connection.write_all(piece.as_bytes())
+                    });
+                }
                 Reply::EventsThenSilence(pieces) => {
                     write_events(connection, &pieces)?;
                     return wait_for_end(connection);

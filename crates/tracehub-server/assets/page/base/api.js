@@ -18,6 +18,22 @@ export class Refusal extends Error {
 /** No answer at all. */
 export class Unreachable extends Error {}
 
+/** Whether a failure stays what it is however often the same is asked. */
+export function isFinal(error) {
+  return error instanceof Refusal && error.status < 500 && error.status !== 429;
+}
+
+/** How long an answer may take, all of it. The server gives up on a question after seconds; a lost connection never does. */
+const ANSWER_MS = 60_000;
+
+/** How far this machine's clock is behind the server's, as far as the last answer tells. */
+let clockIsBehindBy = 0;
+
+/** The server's time, to about a second. */
+export function serverTime() {
+  return Date.now() + clockIsBehindBy;
+}
+
 /** The full address of a route, with the parameters that are not empty. */
 export function address(path, parameters = {}) {
   const url = new URL(path, document.baseURI);
@@ -31,19 +47,22 @@ export function address(path, parameters = {}) {
 
 /** The path of a chain, or of something of it. */
 export function chainPath(id, rest = '') {
-  // A dot or two by themselves would be taken for a folder, encoded or not, by whatever lies between.
   return `traces/${encodeURIComponent(id)}${rest}`;
 }
 
+/** Whether an id means a folder in a path, encoded or not, so that no browser can ask for it. */
+export function isFolder(id) {
+  return id === '.' || id === '..';
+}
+
 /** Asks for JSON, as text. */
-export async function getText(path, parameters, signal) {
-  const answer = await request(address(path, parameters), { signal });
-  return answer.text();
+export function getText(path, parameters, signal, withinMs) {
+  return request(address(path, parameters), { signal }, withinMs);
 }
 
 /** Asks for JSON. */
-export async function get(path, parameters, signal) {
-  return JSON.parse(await getText(path, parameters, signal));
+export async function get(path, parameters, signal, withinMs) {
+  return JSON.parse(await getText(path, parameters, signal, withinMs));
 }
 
 /** Sends JSON; the answer has no body. */
@@ -55,17 +74,32 @@ export async function post(path, body) {
   });
 }
 
-async function request(url, options) {
-  let answer;
+/** The text of an answer. `signal` ends the question; so does the time. */
+async function request(url, { signal, ...options }, withinMs = ANSWER_MS) {
+  const controller = new AbortController();
+  const end = () => controller.abort();
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end);
+  const timer = setTimeout(end, withinMs);
   try {
-    answer = await fetch(url, { cache: 'no-store', ...options });
+    const answer = await fetch(url, { cache: 'no-store', ...options, signal: controller.signal });
+    const said = Date.parse(answer.headers.get('Date'));
+    if (Number.isFinite(said)) clockIsBehindBy = said - Date.now();
+    if (!answer.ok) throw await refusalOf(answer);
+    return await answer.text();
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
+    if (error instanceof Refusal) throw error;
+    if (signal?.aborted) throw new DOMException('not wanted any more', 'AbortError');
     throw new Unreachable('the server does not answer');
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
   }
-  if (answer.ok) return answer;
+}
+
+async function refusalOf(answer) {
   const refusal = await answer.json().catch(() => ({}));
   if (answer.status === 401) needsSecret.set(true);
   const message = refusal.message ?? `the server answers ${answer.status}`;
-  throw new Refusal(answer.status, refusal.error ?? '', message, refusal.retry_after ?? 0);
+  return new Refusal(answer.status, refusal.error ?? '', message, refusal.retry_after ?? 0);
 }

@@ -2,6 +2,7 @@
 
 const COUNT = new Intl.NumberFormat('en');
 const DATE = new Intl.DateTimeFormat('sv', { year: 'numeric', month: '2-digit', day: '2-digit' });
+const HOURS_A_YEAR = 8766;
 const TIME = new Intl.DateTimeFormat('sv', {
   hour: '2-digit',
   minute: '2-digit',
@@ -32,7 +33,10 @@ export function duration(ms) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1440) return `${Math.floor(minutes / 60)}h ${two(minutes % 60)}m`;
   const hours = Math.round(minutes / 60);
-  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+  if (hours < 24_000) return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+  // Timestamps are any number, so a span may be longer than anything that has a name.
+  const years = hours / HOURS_A_YEAR;
+  return `${years < 1e6 ? digits(years) : years.toExponential(1).replace('e+', 'e')} y`;
 }
 
 function digits(number) {
@@ -44,14 +48,18 @@ function two(number) {
   return String(number).padStart(2, '0');
 }
 
-/** How long ago something was, roughly. */
-export function age(ms) {
-  if (ms < 1000) return 'now';
+/** How long ago something was, roughly. What is yet to come by some clock is now. */
+export function ago(ms) {
+  return ms < 1000 ? 'now' : `${age(ms)} ago`;
+}
+
+function age(ms) {
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`;
-  return `${Math.floor(seconds / 86_400)}d`;
+  const days = Math.floor(seconds / 86_400);
+  return days < 1000 ? `${days}d` : `${Math.floor(days / 365.25)}y`;
 }
 
 /** A point in time with its day, in the reader's time zone, to the millisecond. */

@@ -3,6 +3,7 @@
 import { html } from '../../vendor/preact-htm.js';
 
 const PATHS = {
+  clock: 'M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 4.5V8l2.5 1.5',
   close: 'M4 4l8 8M12 4l-8 8',
   copy: 'M6 6h7v7H6zM10 6V3H3v7h3',
   link: 'M7 9l2-2M6.5 4.5L8 3a3.2 3.2 0 0 1 5 5l-1.5 1.5M9.5 11.5L8 13a3.2 3.2 0 0 1-5-5l1.5-1.5',

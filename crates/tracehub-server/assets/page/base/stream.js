@@ -5,32 +5,46 @@ import { Store } from './store.js';
 
 /** Whether the server is there: `connecting`, `live` or `gone`. */
 export const connection = new Store('connecting');
+/** Why the server says that it takes no entries, as a word of its own; empty if it does not say why, null while it takes them. */
+export const trouble = new Store(null);
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4_000;
 /** How long a page that nobody sees keeps its connection. */
 const HIDDEN_MS = 20_000;
+/** After so long without an entry the server is asked whether it is there: a line that is cut in the middle says nothing. */
+const SILENT_MS = 5_000;
+/** How long it may take to say so. */
+const HEALTH_MS = 4_000;
 
 /**
  * Listens to the entries of all chains whose id begins with `prefix`, from now on. `onOpen` is called each time the
- * connection stands: what was missed before is for the listener to ask for. Gives what ends it.
+ * connection stands, and now and then while there is none: what was missed is for the listener to ask for. Gives what
+ * ends it.
  */
 export function listen({ prefix = '', onOpen, onEntry }) {
   let source = null;
   let timer = null;
   let pause = FIRST_PAUSE_MS;
+  let heard = 0;
 
   function open() {
     close();
-    source = new EventSource(address('stream', { correlation_id: prefix }));
-    source.onopen = () => {
+    const mine = new EventSource(address('stream', { correlation_id: prefix }));
+    source = mine;
+    heard = performance.now();
+    mine.onopen = () => {
       pause = FIRST_PAUSE_MS;
+      heard = performance.now();
       connection.set('live');
       onOpen();
     };
-    source.onmessage = onEntry;
-    source.onerror = broken;
-    source.addEventListener('shutdown', broken);
+    mine.onmessage = (event) => {
+      heard = performance.now();
+      onEntry(event);
+    };
+    mine.onerror = broken;
+    mine.addEventListener('shutdown', broken);
   }
 
   function close() {
@@ -44,21 +58,41 @@ export function listen({ prefix = '', onOpen, onEntry }) {
     // Half of it by chance, so that many pages do not come back at the same moment.
     timer = setTimeout(open, pause * (0.5 + Math.random() / 2));
     pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
-    // An event stream does not say why it failed; a question does.
-    get('health').then(
-      () => {},
-      (error) => {
-        if (!(error instanceof Refusal && error.status === 401)) connection.set('gone');
-      },
-    );
+    if (connection.value === 'live') connection.set('connecting');
+    // An event stream does not say why it failed; a question does. A server that has no stream to give still has answers.
+    isThere().then((is) => is && onOpen());
+  }
+
+  async function listenForSilence() {
+    if (source === null || performance.now() - heard < SILENT_MS) return;
+    const asked = source;
+    heard = performance.now();
+    if (!(await isThere()) && source === asked) broken();
   }
 
   open();
+  const pulse = setInterval(listenForSilence, SILENT_MS / 5);
   const endWatch = watchSight(open, close);
   return () => {
+    clearInterval(pulse);
     endWatch();
     close();
   };
+}
+
+/** Asks the server how it is. That it asks for a secret is an answer too. */
+async function isThere() {
+  try {
+    const { status, reason } = await get('health', {}, undefined, HEALTH_MS);
+    trouble.set(status === 'degraded' ? (reason ?? '') : null);
+  } catch (error) {
+    if (!(error instanceof Refusal)) {
+      connection.set('gone');
+      return false;
+    }
+  }
+  if (connection.value === 'gone') connection.set('connecting');
+  return true;
 }
 
 /**

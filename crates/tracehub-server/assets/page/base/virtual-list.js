@@ -14,6 +14,8 @@ export class VirtualList extends Component {
   box = { current: null };
   state = { top: 0, height: 600 };
   isAtEnd = true;
+  /** The rows that were drawn last, by index: scrolling alone changes none of them, so they need not be looked at again. */
+  drawn = { by: null, slots: 0, rows: new Map() };
 
   componentDidMount() {
     this.observer = new ResizeObserver(() => this.measure());
@@ -63,12 +65,16 @@ export class VirtualList extends Component {
     const first = Math.max(0, Math.floor(this.state.top / rowHeight) - BEYOND);
     const last = Math.min(count, Math.ceil((this.state.top + this.state.height) / rowHeight) + BEYOND);
     const slots = Math.ceil(this.state.height / rowHeight) + 2 * BEYOND + 2;
-    const rows = [];
+    const known = this.drawn.by === row && this.drawn.slots === slots ? this.drawn.rows : new Map();
+    const now = new Map();
     for (let index = first; index < last; index += 1) {
       // Rows that leave on one side come back on the other: an element is changed sooner than made.
       const place = { transform: `translateY(${index * rowHeight}px)`, height: `${rowHeight}px` };
-      rows.push(html`<div key=${index % slots} class="virtual-row" role="presentation" style=${place}>${row(index)}</div>`);
+      const drawn = () => html`<div key=${index % slots} class="virtual-row" role="presentation" style=${place}>${row(index)}</div>`;
+      now.set(index, known.get(index) ?? drawn());
     }
+    this.drawn = { by: row, slots, rows: now };
+    const rows = [...now.values()];
     return html`
       <div ref=${this.box} class="virtual ${className}" tabindex="0" onScroll=${this.measure} ...${attributes}>
         ${header && html`<div class="virtual-header" role="presentation">${header}</div>`}

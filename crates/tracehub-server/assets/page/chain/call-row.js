@@ -38,6 +38,7 @@ export function CallRow({
         <span class="call-endpoint">${name(call.endpoint)}</span>
         ${isCollapsed && html`<span class="count">${tree.ends[place] - place - 1}</span>`}
         ${state !== 'finished' && html`<span class="tag is-${state}">${state}</span>`}
+        ${isElsewhere(call, tree) && html`<span class="call-host" title="Its host">${name(call.hostname)}</span>`}
       </span>
       <span class="call-track">
         <${Bar} call=${call} place=${place} tree=${tree} span=${span} scale=${scale} critical=${critical} />
@@ -46,6 +47,11 @@ export function CallRow({
       </span>
     </div>
   `;
+}
+
+/** Whether a call is on another host than the one that it lies in. */
+function isElsewhere(call, tree) {
+  return call.parent === null || tree.calls[call.parent].hostname !== call.hostname;
 }
 
 function Bar({ call, place, tree, span, scale, critical }) {
@@ -108,6 +114,7 @@ function took(call, span) {
 /** Where there is room beside a bar, and if there is none, in it. */
 function besides(left, right) {
   if (right < 78) return { left: `calc(${right}% + 6px)` };
-  if (left > 25) return { right: `calc(${100 - left}% + 6px)` };
+  // Marks at its beginning reach a little further.
+  if (left > 25) return { right: `calc(${100 - left}% + 8px)` };
   return { left: `calc(${left}% + 6px)` };
 }

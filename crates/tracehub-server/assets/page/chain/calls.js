@@ -10,6 +10,8 @@ const ROW = 26;
 const RULER = 26;
 /** Pixels between two marks of the ruler at the least. */
 const TICK = 110;
+/** About how wide a letter of the ruler is. */
+const LETTER = 6.5;
 
 export function Calls(properties) {
   const { id, answer, tree, entries, rows, span, scale, limits, isAbsolute, isSearch, isNarrow, sticks } = properties;
@@ -19,8 +21,10 @@ export function Calls(properties) {
   const ticks = scale.ticks(isAbsolute ? 0 : origin, Math.max(2, width / TICK));
   const label = (tick) => (isAbsolute ? clock(tick) : tick === 0 ? '0' : duration(tick));
   const at = (tick) => scale.at((isAbsolute ? 0 : origin) + tick);
-  const gap = gapOf(answer, entries, scale);
   const lines = ticks.map((tick) => [tick, at(tick)]).filter(([, left]) => left >= -0.01 && left <= 100.01);
+  const silences = (entries?.silences ?? [])
+    .map(({ after, before, duration: took }) => ({ took, ...scale.span(entries.times[after], entries.times[before]) }))
+    .filter((silence) => silence.width > 0);
 
   // Zooms with the key held, so that scrolling stays scrolling; sideways, it moves.
   const wheel = (event) => {
@@ -38,14 +42,17 @@ export function Calls(properties) {
     <div class="ruler">
       <span class="ruler-names">${isSearch ? 'Found' : 'Call'}</span>
       <span class="ruler-track" ref=${ruler}>
-        ${lines.map(([tick, left]) => html`<span class="tick ${left > 92 ? 'is-last' : ''}" style=${{ left: `${left}%` }}>${label(tick)}</span>`)}
+        ${readable(lines, label, width).map(([tick, left, isLast]) => html`<span key=${tick} class="tick ${isLast ? 'is-last' : ''}" style=${{ left: `${left}%` }}>${label(tick)}</span>`)}
         ${answer.marks.map((place) => entries && html`<${LooseMark} entry=${entries.traces[place]} left=${scale.at(entries.times[place])} />`)}
       </span>
     </div>
   `;
   const behind = html`
     <div class="grid" aria-hidden="true">
-      ${gap && html`<span class="gap" style=${{ left: `${gap.left}%`, width: `${gap.width}%` }}>${gap.width > 12 && html`<em>${duration(answer.longest_gap.duration_ms)} of silence</em>`}</span>`}
+      ${silences.map((silence) => html`
+        <span class="gap" style=${{ left: `${silence.left}%`, width: `${silence.width}%` }} data-testid="gap">
+          ${nameOfSilence(silence, width)}
+        </span>`)}
       ${lines.map(([tick, left]) => html`<i key=${tick} style=${{ left: `${left}%` }}></i>`)}
     </div>
   `;
@@ -96,16 +103,27 @@ function criticalIn(answer, place) {
   return byCall.get(place) ?? null;
 }
 
-/** Where the longest silence lies, if it is worth naming. */
-function gapOf(answer, entries, scale) {
-  const gap = answer.longest_gap;
-  if (!gap || !entries || gap.duration_ms < answer.duration_ms * 0.15 || answer.count < 6) return null;
-  const place = scale.span(entries.times[gap.after], entries.times[gap.before]);
-  return place && place.width > 0 ? place : null;
+/** What is said of a silence, as far as there is room for it. */
+function nameOfSilence({ took, width: share }, width) {
+  const room = (share / 100) * width;
+  if (room < 70) return null;
+  return html`<em>${duration(took)}${room > 150 && ' of silence'}</em>`;
+}
+
+/** The marks of the ruler whose labels do not run into each other, and whether the label stands before its mark. */
+function readable(lines, label, width) {
+  let end = -Infinity;
+  return lines.flatMap(([tick, left]) => {
+    const isLast = left > 92;
+    const length = label(tick).length * LETTER + 10;
+    const from = (left / 100) * width - (isLast ? length : 0);
+    if (from < end) return [];
+    end = from + length;
+    return [[tick, left, isLast]];
+  });
 }
 
 function LooseMark({ entry, left }) {
   if (left < 0 || left > 100) return null;
   return html`<i class="loose-mark" style=${{ left: `${left}%` }} title=${`${entry.direction} ${entry.operation} ${entry.endpoint}`}></i>`;
 }
-

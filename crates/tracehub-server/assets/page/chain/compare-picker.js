@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from '../../vendor/preact-htm.js';
 import { get } from '../base/api.js';
-import { age, counted, duration, name } from '../base/format.js';
+import { ago, counted, duration, name } from '../base/format.js';
 import { useDebounced } from '../base/hooks.js';
 import { change } from '../base/router.js';
 
@@ -44,10 +44,9 @@ export function ComparePicker({ id }) {
               <button type="button" class="picker-option" onClick=${() => choose(chain.correlation_id)} data-testid="compare-option" data-id=${chain.correlation_id}>
                 <span class="chain-id">${name(chain.correlation_id)}</span>
                 ${!chain.complete && html`<span class="status is-incomplete"><i></i>incomplete</span>`}
-                <span class="header-rest"></span>
-                <span class="quiet">${counted(chain.trace_count, 'entry', 'entries')}</span>
+                <span class="picker-entries quiet">${counted(chain.trace_count, 'entry', 'entries')}</span>
                 <span class="number">${duration(chain.last_ts - chain.first_ts)}</span>
-                <span class="quiet number">${age(Math.max(0, Date.now() - chain.last_ts))}</span>
+                <span class="picker-age quiet number">${ago(Date.now() - chain.last_ts)}</span>
               </button>
             </li>
           `,

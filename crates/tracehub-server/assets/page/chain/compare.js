@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useState } from '../../vendor/preact-htm.js';
 import { get } from '../base/api.js';
 import { hueClass } from '../base/colours.js';
-import { counted, duration, name } from '../base/format.js';
+import { count, counted, duration, name } from '../base/format.js';
 import { follow, href } from '../base/router.js';
 import { VirtualList } from '../base/virtual-list.js';
 import { ComparePicker } from './compare-picker.js';
@@ -29,6 +29,7 @@ function Comparison({ id, other, skew }) {
   if (fault) return html`<p class="fault is-block" role="alert">${fault.message}</p>`;
   if (!answer) return html`<div class="loading" role="status">Comparing…</div>`;
   const { a, b } = answer;
+  const isThere = b.count > 0;
   const header = html`
     <div class="compare-row is-head">
       <span>Call</span><span class="number">This one</span><span class="number">The other</span><span class="number">Difference</span><span></span>
@@ -38,19 +39,27 @@ function Comparison({ id, other, skew }) {
     <div class="pane compare" data-testid="comparison">
       <div class="compare-top">
         <${Side} chain=${a} label="This one" />
-        <span class="compare-sign">${delta(b.duration_ms - a.duration_ms)}</span>
-        <${Side} chain=${b} label="The other" isLink=${true} />
-        <span class="header-rest"></span>
-        <span class="quiet">${counted(answer.missing, 'call')} missing in it, ${answer.added} added</span>
-        <button type="button" class="toggle" aria-pressed=${isDifferentOnly} onClick=${() => setDifferentOnly((is) => !is)}>Differences alone</button>
+        ${isThere && html`
+          <span class="compare-sign">${delta(b.duration_ms - a.duration_ms)}</span>
+          <${Side} chain=${b} label="The other" isLink=${true} />
+          <span class="header-rest"></span>
+          <span class="quiet">${differenceOf(answer)}</span>
+          <button type="button" class="toggle" aria-pressed=${isDifferentOnly} onClick=${() => setDifferentOnly((is) => !is)}>Differences alone</button>`}
+        ${!isThere && html`<span class="header-rest"></span>`}
         <a class="plain-button" href=${href({ chain: id, tab: 'compare', skew })} onClick=${follow} data-testid="compare-another">Another chain</a>
       </div>
-      ${b.count === 0 && html`<p class="fault is-block" role="alert">No chain has the id ${name(other)}.</p>`}
-      <${VirtualList} className="compare-list" count=${rows.length} rowHeight=${ROW} headerHeight=${HEAD} header=${header}
-        row=${(index) => html`<${Row} call=${rows[index]} most=${most} />`} attributes=${{ role: 'list', 'aria-label': 'Calls of both chains' }} />
-      ${rows.length === 0 && html`<p class="pane-note">${isDifferentOnly ? 'Nothing is different.' : 'There are no calls to compare.'}</p>`}
+      ${!isThere && html`<p class="fault is-block" role="alert">No chain has the id ${name(other)}.</p>`}
+      ${isThere && html`<${VirtualList} className="compare-list" count=${rows.length} rowHeight=${ROW} headerHeight=${HEAD} header=${header}
+        row=${(index) => html`<${Row} call=${rows[index]} most=${most} />`} attributes=${{ role: 'list', 'aria-label': 'Calls of both chains' }} />`}
+      ${isThere && rows.length === 0 && html`<p class="pane-note">${isDifferentOnly ? 'Nothing is different.' : 'There are no calls to compare.'}</p>`}
     </div>
   `;
+}
+
+/** What only one of the two has. */
+function differenceOf({ missing, added }) {
+  if (missing === 0 && added === 0) return 'The same calls';
+  return `${counted(missing, 'call')} missing in the other, ${count(added)} added`;
 }
 
 function Side({ chain, label, isLink }) {

@@ -1,26 +1,25 @@
 // The selected call: its times, its two checkpoints with all that they carry, and the marks between them.
 
-import { html, useMemo } from '../../vendor/preact-htm.js';
+import { html } from '../../vendor/preact-htm.js';
 import { copy } from '../base/clipboard.js';
 import { hueClass } from '../base/colours.js';
 import { dateTime, duration, lines, name, offset } from '../base/format.js';
 import { IconButton } from '../base/icons.js';
-import { entriesOf, memberText, pretty } from '../base/json-text.js';
+import { pretty } from '../base/json-text.js';
 
 /** Longer texts are cut in the panel; copying gives all. */
 const MOST_SHOWN = 50_000;
 
 export function Detail({ answer, tree, entries, place, onSelect, onClose, onZoom }) {
   const call = tree.calls[place];
-  const texts = useMemo(() => (entries ? entriesOf(entries.text) : []), [entries]);
   const parent = call.parent === null ? null : tree.calls[call.parent];
   const inside = tree.inside(place);
   const origin = answer.start;
-  const entry = (at) => (entries && at !== null ? { ...entryAt(entries, texts, at), origin } : null);
+  const entry = (at) => (entries && at !== null ? { ...entryAt(entries, at), origin } : null);
   return html`
     <aside class="pane detail ${hueClass(call.source_id)}" aria-label="The selected call" data-testid="detail">
       <div class="detail-head">
-        <div class="detail-title">
+        <div class="detail-title" tabindex="0" role="group" aria-label="Call">
           <span class="source"><i></i>${name(call.source_id)}</span>
           <span class="call-operation">${name(call.operation)}</span>
           <b>${name(call.endpoint)}</b>
@@ -59,9 +58,8 @@ function Figure({ label, value }) {
 }
 
 /** An entry with its own text, and the time that it has on the page. */
-function entryAt(entries, texts, at) {
-  const [start, end] = texts[at];
-  return { ...entries.traces[at], time: entries.times[at], text: entries.text.slice(start, end), dataText: memberText(entries.text, start, 'data') };
+function entryAt(entries, at) {
+  return { ...entries.traces[at], time: entries.times[at], text: entries.entryText(at), dataText: entries.dataText(at) };
 }
 
 function Checkpoint({ title, arrow, entry, isMissing }) {

@@ -3,12 +3,11 @@
 import { html } from '../../vendor/preact-htm.js';
 import { address, chainPath } from '../base/api.js';
 import { copy, quoted } from '../base/clipboard.js';
-import { hueClass } from '../base/colours.js';
 import { counted, dateTime, duration, name } from '../base/format.js';
 import { Icon, IconButton } from '../base/icons.js';
 import { change, follow, listHref } from '../base/router.js';
 import { isSignedIn } from '../frame/session.js';
-import { sourceSearch } from './search.js';
+import { Who } from './who.js';
 
 export function Head({ id, chain, isUnknown, parameters, onSearch, onSelect, onCompare, isComparing }) {
   const answer = chain?.answer;
@@ -28,9 +27,10 @@ export function Head({ id, chain, isUnknown, parameters, onSearch, onSelect, onC
         <button type="button" class="plain-button" title="Copy a command that asks for this chain" onClick=${copyCurl} data-testid="copy-curl">
           <${Icon} name="terminal" /> curl
         </button>
-        <button type="button" class="plain-button" aria-pressed=${isComparing} title="Compare with another chain (c)" onClick=${onCompare} data-testid="compare">
-          <${Icon} name="compare" /> Compare
-        </button>
+        ${!isUnknown && html`
+          <button type="button" class="plain-button" aria-pressed=${isComparing} title="Compare with another chain (c)" onClick=${onCompare} data-testid="compare">
+            <${Icon} name="compare" /> Compare
+          </button>`}
       </span>
     </div>
     ${answer && !isUnknown && html`<${Facts} chain=${chain} parameters=${parameters} onSearch=${onSearch} onSelect=${onSelect} />`}
@@ -45,19 +45,17 @@ function Status({ answer }) {
 
 function Facts({ chain, parameters, onSearch, onSelect }) {
   const { answer, tree, entries } = chain;
-  const hosts = new Set(answer.calls.map((call) => call.hostname));
   const of = (status) => answer.calls.filter((call) => call.status === status).length;
   const [unfinished, orphans] = [of('unfinished'), of('orphan')];
-  const gap = answer.longest_gap;
-  // The call before whose next entry nothing happened.
-  const afterGap = gap && entries ? entries.calls[gap.before] : -1;
-  const isGapNotable = gap && gap.duration_ms > answer.duration_ms * 0.15 && answer.count >= 6;
+  const silence = entries?.silences[0];
+  // The call whose entry ended it.
+  const afterSilence = silence ? entries.calls[silence.before] : -1;
   return html`
     <div class="facts">
       <span class="fact"><b>${duration(answer.duration_ms)}</b></span>
       ${answer.start !== null && html`<span class="fact" title="The first entry">${dateTime(answer.start)}</span>`}
       <span class="fact">${counted(answer.count, 'entry', 'entries')}, ${counted(tree.calls.length, 'call')}</span>
-      <span class="fact">${counted(hosts.size, 'host')}</span>
+      <${Who} answer=${answer} hosts=${entries?.hosts ?? []} onSearch=${onSearch} />
       ${unfinished > 0 && html`
         <button type="button" class="chip is-unfinished" onClick=${() => onSearch('is:unfinished')} title="Show them alone">
           ${counted(unfinished, 'unfinished call')}
@@ -66,21 +64,12 @@ function Facts({ chain, parameters, onSearch, onSelect }) {
         <button type="button" class="chip is-orphan" onClick=${() => onSearch('is:orphan')} title="Leaves without an enter; show them alone">
           ${counted(orphans, 'orphan')}
         </button>`}
-      ${isGapNotable && html`
-        <button type="button" class="chip" onClick=${() => afterGap >= 0 && onSelect(afterGap)} title="The longest time in which nobody logged anything; select what came after it">
-          ${duration(gap.duration_ms)} of silence
+      ${silence && html`
+        <button type="button" class="chip" onClick=${() => afterSilence >= 0 && onSelect(afterSilence)} data-testid="silence"
+          title="The longest time in which nobody logged anything; select what came after it">
+          ${duration(silence.duration)} of silence
         </button>`}
       ${(answer.skew.length > 0 || parameters.skew === 'off') && html`<${Skew} answer=${answer} parameters=${parameters} />`}
-      <span class="legend">
-        ${answer.sources.map(
-          (source) => html`
-            <button type="button" class="source is-button ${hueClass(source.source_id)}" onClick=${() => onSearch(sourceSearch(source.source_id))}
-              title=${`${name(source.source_id)}: ${counted(source.calls, 'call')}, ${duration(source.self_ms)} in them alone; show them alone`}>
-              <i></i>${name(source.source_id)}<span class="quiet">${duration(source.self_ms)}</span>
-            </button>
-          `,
-        )}
-      </span>
     </div>
   `;
 }

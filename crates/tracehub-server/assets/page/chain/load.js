@@ -1,6 +1,6 @@
 // A chain from the server: its calls and its entries, of the same moment.
 
-import { chainPath, get, getText, Refusal } from '../base/api.js';
+import { chainPath, get, getText, isFolder, Refusal } from '../base/api.js';
 
 /** How often both are asked for again when an entry came between the two answers. */
 const MOST_TRIES = 3;
@@ -10,6 +10,7 @@ const MOST_TRIES = 3;
  * a chain that is too large to be analysed. `onCalls` gets the calls as soon as they are there.
  */
 export async function loadChain(id, skew, { signal, onCalls }) {
+  if (isFolder(id)) throw new Refusal(0, 'folder', 'A browser cannot ask for this id: in an address, dots alone mean a folder.');
   for (let tries = 1; ; tries += 1) {
     const asked = get(chainPath(id, '/calls'), { skew }, signal).catch(tooLarge);
     const askedText = getText(chainPath(id), {}, signal);

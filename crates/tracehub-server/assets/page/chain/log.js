@@ -10,7 +10,7 @@ const ROW = 24;
 const MOST_DATA = 160;
 const ARROWS = { '->': '→', '<-': '←' };
 
-export function Log({ id, answer, tree, entries, isAbsolute, parts, finder, selected, hovered, sticks, onSelect, onHover }) {
+export function Log({ id, answer, tree, entries, isAbsolute, parts, finder, active: activeCall, selected, hovered, sticks, onSelect, onHover }) {
   const rows = useMemo(() => {
     if (!entries) return [];
     if (parts.length === 0) return entries.order;
@@ -27,6 +27,7 @@ export function Log({ id, answer, tree, entries, isAbsolute, parts, finder, sele
     const status = call === -1 ? '' : tree.calls[call].status;
     const classes = ['log-row', hueClass(entry.source_id), status && `is-${status}`];
     if (call !== -1 && call === selected) classes.push('is-selected');
+    if (call !== -1 && call === activeCall) classes.push('is-active');
     if (call !== -1 && call === hovered) classes.push('is-hovered');
     return html`
       <div class=${classes.join(' ')} role="listitem" data-testid="log-row" onClick=${() => call !== -1 && onSelect(call)} onPointerEnter=${() => onHover(call)}>
@@ -41,7 +42,7 @@ export function Log({ id, answer, tree, entries, isAbsolute, parts, finder, sele
       </div>
     `;
   };
-  const active = selected === -1 ? -1 : rows.findIndex((place) => entries.calls[place] === selected);
+  const active = activeCall === -1 ? -1 : rows.findIndex((place) => entries.calls[place] === activeCall);
   const attributes = { role: 'list', 'aria-label': `Entries of ${id}`, onPointerLeave: () => onHover(-1) };
   return html`
     <div class="pane log">

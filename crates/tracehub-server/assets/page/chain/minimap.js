@@ -12,7 +12,7 @@ const HEIGHT = 40;
 /** A drag of fewer pixels is a click. */
 const CLICK = 4;
 
-export function Minimap({ tree, scale, limits, span, zoom, hovered, onPart, onAll }) {
+export function Minimap({ tree, scale, limits, span, isZoomed, hovered, onPart, onAll }) {
   const [box, width] = useWidth();
   const canvas = useRef(null);
   const shown = useStore(theme);
@@ -36,13 +36,13 @@ export function Minimap({ tree, scale, limits, span, zoom, hovered, onPart, onAl
     setDrag(null);
     const isClick = ((to - from) / limits.length) * width < CLICK;
     if (!isClick) onPart([from, to]);
-    else if (zoom) {
+    else if (isZoomed) {
       // A click brings the part that is shown there.
       const start = Math.min(Math.max(limits.from, from - scale.length / 2), limits.to - scale.length);
       onPart([start, start + scale.length]);
     }
   };
-  const part = drag ? new Scale(Math.min(...drag), Math.max(...drag)) : zoom && scale;
+  const part = drag ? new Scale(Math.min(...drag), Math.max(...drag)) : isZoomed && scale;
   const call = hovered === -1 ? null : tree.calls[hovered];
   const hover = call && limits.span(call.start ?? call.end, call.end ?? span.end);
   return html`
@@ -57,7 +57,7 @@ export function Minimap({ tree, scale, limits, span, zoom, hovered, onPart, onAl
           <i class="minimap-part" style=${{ left: `${limits.within(part.from)}%`, width: `${limits.within(part.to) - limits.within(part.from)}%` }}></i>
         `}
       </div>
-      ${zoom && html`
+      ${isZoomed && html`
         <button type="button" class="plain-button minimap-all" onClick=${onAll} title="All of the time (0)" data-testid="zoom-out">
           ${duration(scale.length)} of ${duration(limits.length)}, show all
         </button>`}

@@ -1,6 +1,13 @@
 // A chain made ready for drawing: computed once when it comes, so that scrolling costs nothing.
 
 import { hash } from '../base/colours.js';
+import { entriesOf, memberText } from '../base/json-text.js';
+
+/** Silences that are worth naming: as many, each such a part of the chain and of the longest, in a chain of so many entries. */
+const MOST_SILENCES = 3;
+const SILENCE_SHARE = 0.15;
+const SHARE_OF_LONGEST = 0.6;
+const SILENCE_ENTRIES = 6;
 
 /** The calls as a tree. `calls` is in the order of drawing, each call before those inside it. */
 export class Tree {
@@ -87,6 +94,8 @@ function keysOf(calls) {
 
 /** The entries of a chain: when each happened with clocks corrected, in what order, and in which call. */
 export class Entries {
+  #spans = null;
+
   constructor(traces, text, answer) {
     this.traces = traces;
     this.text = text;
@@ -95,7 +104,46 @@ export class Entries {
     this.order = traces.map((_, place) => place);
     if (offsets.size > 0) this.order.sort((a, b) => this.times[a] - this.times[b] || a - b);
     this.calls = callsOfEntries(traces.length, answer?.calls ?? []);
+    this.silences = silencesOf(this.order, this.times);
+    this.hosts = hostsOf(traces, offsets);
   }
+
+  /** An entry as the server sent it, to the digit. */
+  entryText(place) {
+    return this.text.slice(...this.#span(place));
+  }
+
+  /** The same of its `data`. */
+  dataText(place) {
+    return memberText(this.text, this.#span(place)[0], 'data');
+  }
+
+  #span(place) {
+    this.#spans ??= entriesOf(this.text);
+    return this.#spans[place];
+  }
+}
+
+/** The longest times in which nobody logged anything: between which entries, longest first. */
+function silencesOf(order, times) {
+  if (order.length < SILENCE_ENTRIES) return [];
+  const least = (times[order.at(-1)] - times[order[0]]) * SILENCE_SHARE;
+  const found = [];
+  for (let row = 1; row < order.length; row += 1) {
+    const [after, before] = [order[row - 1], order[row]];
+    const duration = times[before] - times[after];
+    if (duration > least) found.push({ after, before, duration });
+  }
+  found.sort((a, b) => b.duration - a.duration);
+  return found.filter((each) => each.duration >= found[0].duration * SHARE_OF_LONGEST).slice(0, MOST_SILENCES);
+}
+
+/** Each host by name: how many entries came from it, and what was added to its times. */
+function hostsOf(traces, offsets) {
+  const counts = new Map();
+  for (const { hostname } of traces) counts.set(hostname, (counts.get(hostname) ?? 0) + 1);
+  const hosts = [...counts].map(([host, entries]) => ({ host, entries, offset: offsets.get(host) ?? 0 }));
+  return hosts.sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
 /** For each entry the call that it belongs to; -1 for none. */

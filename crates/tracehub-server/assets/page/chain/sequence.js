@@ -2,7 +2,8 @@
 
 import { html, useEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
 import { hueClass } from '../base/colours.js';
-import { clock, duration, exactOffset, name } from '../base/format.js';
+import { clock, exactOffset, name } from '../base/format.js';
+import { diagramOf, OUTSIDE } from './diagram.js';
 
 const ROW = 34;
 const HEAD = 40;
@@ -14,14 +15,17 @@ const BEFORE = 60;
 const AFTER = 120;
 /** Half of the width of an activation. */
 const BOX = 5;
-/** Where the first calls come from. */
-const OUTSIDE = -1;
+/** Lanes drawn beyond what is in sight. */
+const LANES_BEYOND = 2;
 
-export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hovered, onSelect, onHover }) {
+export function Sequence({ id, answer, tree, entries, parts, finder, isAbsolute, active, selected, hovered, onSelect, onHover }) {
   const box = useRef(null);
-  const [view, setView] = useState({ top: 0, height: 800 });
+  const [view, setView] = useState({ top: 0, left: 0, height: 800, width: 1200 });
   useEffect(() => {
-    const measure = () => setView({ top: box.current.scrollTop, height: box.current.clientHeight });
+    const measure = () => {
+      const { scrollTop: top, scrollLeft: left, clientHeight: height, clientWidth } = box.current;
+      setView({ top, left, height, width: clientWidth });
+    };
     const observer = new ResizeObserver(measure);
     observer.observe(box.current);
     const element = box.current;
@@ -31,26 +35,34 @@ export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hove
       element.removeEventListener('scroll', measure);
     };
   }, []);
-  const diagram = useMemo(() => diagramOf(tree, entries), [tree, entries]);
-  const { lanes, events, activations } = diagram;
-  const width = MARGIN + BEFORE + lanes.length * LANE + AFTER;
+  const { lanes, events, activations } = useMemo(() => diagramOf(tree, entries, finder, parts), [tree, entries, finder, parts]);
+  const width = Math.max(view.width, MARGIN + BEFORE + lanes.length * LANE + AFTER);
   const height = events.length * ROW + 32;
   const first = Math.max(0, Math.floor(view.top / ROW) - 5);
   const last = Math.min(events.length, Math.ceil((view.top + view.height) / ROW) + 5);
   const x = (lane) => (lane === OUTSIDE ? MARGIN : MARGIN + BEFORE + lane * LANE + LANE / 2);
   const y = (row) => row * ROW + ROW / 2 + 6;
-  const seen = activations.filter((each) => each.to >= first && each.from <= last);
+  const firstLane = Math.floor((view.left - MARGIN - BEFORE) / LANE) - LANES_BEYOND;
+  const lastLane = Math.ceil((view.left + view.width - MARGIN - BEFORE) / LANE) + LANES_BEYOND;
+  const isInSight = (lane) => lane >= firstLane && lane <= lastLane;
+  const drawn = lanes.map((source, lane) => ({ source, lane })).filter(({ lane }) => isInSight(lane));
+  const seen = activations.filter((each) => each.to >= first && each.from <= last && isInSight(each.lane));
   // One cross for each lane that has a call without an end, below the last row.
-  const isUnfinished = ({ call }) => tree.calls[call].status === 'unfinished';
+  const isUnfinished = ({ call, lane }) => tree.calls[call].status === 'unfinished' && isInSight(lane);
   const brokenOff = last < events.length ? [] : [...new Set(activations.filter(isUnfinished).map((each) => each.lane))];
-  const classOf = (call) => `${call === selected ? 'is-selected' : ''} ${call === hovered ? 'is-hovered' : ''}`;
+  // Marks outside of all calls have none, and are no part of each other.
+  const classOf = (call) => (call === -1 ? '' : [call === selected && 'is-selected', call === hovered && 'is-hovered', call === active && 'is-active'].filter(Boolean).join(' '));
+  useEffect(() => {
+    const row = active === -1 ? -1 : events.findIndex((event) => event.call === active);
+    if (row !== -1) revealRow(box.current, row);
+  }, [active, events]);
   return html`
     <div class="pane sequence" ref=${box} tabindex="0" role="group" aria-label=${`Sequence of ${id}`}>
       <div class="sequence-head" style=${{ width: `${width}px`, height: `${HEAD}px` }}>
-        ${lanes.map((source, lane) => html`<span class="lane-name ${hueClass(source)}" style=${{ left: `${x(lane)}px` }}><i></i>${name(source)}</span>`)}
+        ${drawn.map(({ source, lane }) => html`<span key=${lane} class="lane-name ${hueClass(source)}" title=${name(source)} style=${{ left: `${x(lane)}px` }}><i></i><span class="source-name">${name(source)}</span></span>`)}
       </div>
       <svg class="sequence-drawing" width=${width} height=${height} role="img" aria-label="Who called whom; the log says the same in words">
-        ${lanes.map((source, lane) => html`<line class="lane" x1=${x(lane)} x2=${x(lane)} y1=${Math.max(0, first * ROW - 50)} y2=${Math.min(height, last * ROW + 60)} />`)}
+        ${drawn.map(({ lane }) => html`<line key=${`l${lane}`} class="lane" x1=${x(lane)} x2=${x(lane)} y1=${Math.max(0, first * ROW - 50)} y2=${Math.min(height, last * ROW + 60)} />`)}
         ${seen.map(
           ({ call, lane, from, to, level }) => html`
             <rect class="activation ${hueClass(tree.calls[call].source_id)} is-${tree.calls[call].status} ${classOf(call)}" x=${x(lane) - BOX + level * 4}
@@ -70,8 +82,17 @@ export function Sequence({ id, answer, tree, entries, isAbsolute, selected, hove
           `;
         })}
       </svg>
+      ${entries === null && html`<div class="loading" role="status">Loading the entries…</div>`}
+      ${entries !== null && events.length === 0 && html`<p class="pane-note">No entry is like that.</p>`}
     </div>
   `;
+}
+
+/** Scrolls as little as shows a row. */
+function revealRow(box, row) {
+  const [top, bottom] = [row * ROW, (row + 2) * ROW + HEAD];
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }
 
 function Arrow({ event, x, y }) {
@@ -100,42 +121,4 @@ function Arrow({ event, x, y }) {
 
 function cut(text, letters) {
   return text.length > letters ? `${text.slice(0, Math.max(1, letters - 1))}…` : text;
-}
-
-/** Lanes in the order of their first appearance, events in the order of time, and when which call was going on. */
-function diagramOf(tree, entries) {
-  if (!tree || !entries) return { lanes: [], events: [], activations: [] };
-  const lanes = [];
-  const laneOf = (source) => {
-    const known = lanes.indexOf(source);
-    return known === -1 ? lanes.push(source) - 1 : known;
-  };
-  const rows = new Map();
-  const levels = tree.calls.map((call) => {
-    let level = 0;
-    for (let parent = call.parent; parent !== null && level < 3; parent = tree.calls[parent].parent) {
-      if (tree.calls[parent].source_id === call.source_id) level += 1;
-    }
-    return level;
-  });
-  const events = entries.order.map((place, row) => {
-    rows.set(place, row);
-    const entry = entries.traces[place];
-    const call = entries.calls[place];
-    const lane = laneOf(entry.source_id);
-    const event = { source: entry.source_id, call, time: entries.times[place], from: lane, to: lane, kind: 'mark', label: entry.direction };
-    if (call === -1 || (entry.direction !== '->' && entry.direction !== '<-')) return event;
-    const { parent, duration_ms: took, operation, endpoint } = tree.calls[call];
-    const caller = parent === null ? OUTSIDE : laneOf(tree.calls[parent].source_id);
-    if (entry.direction === '->') return { ...event, kind: 'enter', from: caller, label: `${operation} ${endpoint}` };
-    return { ...event, kind: 'leave', from: lane, to: caller, label: took === null ? 'no enter' : duration(took) };
-  });
-  const activations = tree.calls.map((call, place) => ({
-    call: place,
-    lane: laneOf(call.source_id),
-    level: levels[place],
-    from: call.enter === null ? rows.get(call.leave) : rows.get(call.enter),
-    to: call.leave === null ? events.length - 0.5 : rows.get(call.leave),
-  }));
-  return { lanes, events, activations };
 }

@@ -13,11 +13,12 @@ export const TABS = [
 ];
 
 export function Toolbar({
-  tab, onTab, field, sought, onSeek, found, total, folding, isAbsolute, onAbsolute, isFollowing, missed, onFollow,
+  tab, hasFolds, onTab, field, sought, onSeek, found, total, folding, isAbsolute, onAbsolute, isFollowing, missed, onFollow,
 }) {
+  const hasSearch = tab !== '' && tab !== 'json';
   useEffect(() => {
-    if (field.current !== document.activeElement) field.current.value = sought;
-  }, [sought]);
+    if (field.current && field.current !== document.activeElement) field.current.value = sought;
+  }, [sought, hasSearch]);
   return html`
     <div class="toolbar">
       <div class="tabs" role="group" aria-label="Views">
@@ -29,22 +30,23 @@ export function Toolbar({
           `,
         )}
       </div>
-      <div class="field is-search">
+      ${hasSearch && html`<div class="field is-search">
         <${Icon} name="search" />
         <input ref=${field} type="text" placeholder="Search in this chain" aria-label="Search in this chain" title=${HINT}
           defaultValue=${sought} autocomplete="off" spellcheck=${false} onInput=${(event) => onSeek(event.currentTarget.value)} data-testid="search" />
         ${found !== null
           ? html`<span class="field-note" role="status">${count(found)} of ${count(total)}</span>`
           : html`<kbd class="field-key" aria-hidden="true">/</kbd>`}
-      </div>
+      </div>`}
       <span class="header-rest"></span>
-      <span class="tool-group">
+      ${hasFolds && html`<span class="tool-group">
         <${IconButton} icon="collapse" label="Collapse one level" hint="Collapse one level ( [ ), all ( H )" onClick=${folding.collapseLevel} data-testid="collapse" />
         <${IconButton} icon="expand" label="Expand all" hint="Expand all ( L ), one level ( ] )" onClick=${folding.expandAll} data-testid="expand" />
-      </span>
-      <button type="button" class="toggle" aria-pressed=${isAbsolute} title="Times of the clock (t)" onClick=${onAbsolute} data-testid="absolute">
-        Clock times
-      </button>
+      </span>`}
+      ${hasSearch && html`
+        <button type="button" class="toggle is-clock" aria-pressed=${isAbsolute} aria-label="Clock times" title="Times of the clock (t)" onClick=${onAbsolute} data-testid="absolute">
+          <${Icon} name="clock" /> Clock times
+        </button>`}
       <button type="button" class="toggle is-live" aria-pressed=${isFollowing} onClick=${onFollow} data-testid="follow"
         title=${isFollowing ? 'Stop following (f)' : 'Follow what comes in (f)'}>
         <${Icon} name=${isFollowing ? 'pause' : 'play'} />

@@ -1,7 +1,7 @@
 // A chain that is kept up to date while it is shown.
 
 import { useEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
-import { Refusal } from '../base/api.js';
+import { isFinal, Refusal } from '../base/api.js';
 import { tellApart } from '../base/colours.js';
 import { paced } from '../base/paced.js';
 import { listen } from '../base/stream.js';
@@ -45,6 +45,7 @@ export function useChain(id, skew, isFollowing) {
           setFault(null);
         } catch (error) {
           if (error instanceof Refusal) setFault(error);
+          if (!isFinal(error)) throw error;
         }
       }, PAUSE_MS),
     [id],

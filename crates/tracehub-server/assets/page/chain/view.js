@@ -8,17 +8,19 @@ import { change, go, listHref } from '../base/router.js';
 import { Calls } from './calls.js';
 import { Compare } from './compare.js';
 import { Detail } from './detail.js';
+import { foldingOf } from './folding.js';
 import { Head } from './head.js';
 import { Log } from './log.js';
 import { Minimap } from './minimap.js';
 import { spanOf } from './model.js';
 import { NotFound } from './not-found.js';
+import { Peek } from './peek.js';
 import { RawJson } from './raw-json.js';
-import { Scale, moved, zoomed } from './scale.js';
 import { Finder, parse } from './search.js';
 import { Sequence } from './sequence.js';
 import { TABS, Toolbar } from './toolbar.js';
 import { useChain } from './use-chain.js';
+import { useZoom } from './use-zoom.js';
 
 const WIDE = '(min-width: 900px)';
 
@@ -37,7 +39,10 @@ export function ChainView({ id, parameters }) {
   // What is selected and searched for is in the address.
   const selected = tree?.places.get(parameters.call) ?? -1;
   const select = (place) => change({ call: place === -1 ? '' : tree.keys[place] }, { replace: true });
-  const [active, setActive] = useState(-1);
+  // By its name: while the chain grows, places change.
+  const [activeKey, setActiveKey] = useState(null);
+  const active = tree?.places.get(activeKey) ?? -1;
+  const setActive = (place) => setActiveKey(tree.keys[place]);
   useEffect(() => {
     if (selected !== -1) setActive(selected);
   }, [selected]);
@@ -56,17 +61,8 @@ export function ChainView({ id, parameters }) {
   // Time: all of it, or the part that was zoomed to. An unfinished call of a chain that goes on grows every second.
   const span = answer && spanOf(answer, Date.now());
   useNow(span?.isOpen && isFollowing ? 1000 : 0);
-  const limits = new Scale(span?.start ?? 0, span?.end ?? 1);
-  const [zoom, setZoom] = useState(null);
-  const scale = zoom ? new Scale(...zoom) : limits;
-  const setPart = ([from, to]) => setZoom(to - from >= limits.length * 0.999 ? null : [from, to]);
-  const zoomBy = (factor, around = (scale.from + scale.to) / 2) => setPart(zoomed(scale, factor, around, limits));
-  const zoomTo = (place) => {
-    const call = tree.calls[place];
-    const [from, to] = [call.start ?? call.end, call.end ?? span.end];
-    const length = Math.max(to - from, limits.length * 1e-5) * 1.1;
-    setPart(moved(from - length * 0.05, Math.min(length, limits.length), limits));
-  };
+  const zoom = useZoom(tree, span);
+  const { scale, limits } = zoom;
 
   const current = selected !== -1 ? selected : active;
   const step = (by) => {
@@ -96,7 +92,7 @@ export function ChainView({ id, parameters }) {
       searchField.current.blur();
     } else if (isComparing) toCompare();
     else if (selected !== -1) select(-1);
-    else if (zoom) setZoom(null);
+    else if (zoom.isZoomed) zoom.showAll();
     else if (sought) seek('');
     else go(Object.fromEntries(new URL(listHref(), document.baseURI).searchParams));
   };
@@ -118,11 +114,13 @@ export function ChainView({ id, parameters }) {
     ']': folding.expandLevel,
     H: folding.collapseAll,
     L: folding.expandAll,
-    '+': () => zoomBy(0.5),
-    '=': () => zoomBy(0.5),
-    '-': () => zoomBy(2),
-    0: () => setZoom(null),
-    z: () => current !== -1 && zoomTo(current),
+    '+': () => zoom.zoomBy(0.5),
+    '=': () => zoom.zoomBy(0.5),
+    '-': () => zoom.zoomBy(2),
+    '<': () => zoom.move(-scale.length / 4),
+    '>': () => zoom.move(scale.length / 4),
+    0: zoom.showAll,
+    z: () => current !== -1 && zoom.zoomTo(current),
     t: () => setAbsolute((is) => !is),
     f: () => setFollowing((is) => !is),
     c: toCompare,
@@ -143,25 +141,25 @@ export function ChainView({ id, parameters }) {
     if (tab === 'json') return html`<${RawJson} id=${id} entries=${entries} />`;
     const asLog = tab === 'log' || tree === null;
     const hasDetail = selected !== -1;
-    const log = (isSide) => html`
-      <${Log} ...${shared} parts=${parts} finder=${finder} selected=${selected} onSelect=${select} sticks=${isFollowing} isSide=${isSide} />
+    const hasCalls = tree !== null && (tab === 'calls' || (asLog && isWide && !hasDetail));
+    const log = () => html`
+      <${Log} ...${shared} parts=${parts} finder=${finder} active=${active} selected=${selected} onSelect=${select} sticks=${isFollowing} />
     `;
     const calls = () => html`
       <${Calls} ...${shared} rows=${rows} span=${span} collapsed=${collapsed} active=${active} selected=${selected}
         isSearch=${matches !== null} isNarrow=${asLog || (hasDetail && isWide)} sticks=${isFollowing}
-        onActive=${setActive} onSelect=${select} onToggle=${folding.toggle} onZoom=${zoomBy} onMove=${(by) => setPart(moved(scale.from + by, scale.length, limits))} />
+        onActive=${setActive} onSelect=${select} onToggle=${folding.toggle} onZoom=${zoom.zoomBy} onMove=${zoom.move} />
     `;
     return html`
       ${tree === null && html`<p class="remark is-block">This chain has too many entries to be analysed as calls. Its log is whole.</p>`}
-      ${tab !== 'sequence' && tree && isWide && tree.calls.length > 0 &&
-      html`<${Minimap} ...${shared} span=${span} zoom=${zoom} onPart=${setPart} onAll=${() => setZoom(null)} />`}
+      ${hasCalls && tree.calls.length > 0 && html`<${Minimap} ...${shared} span=${span} isZoomed=${zoom.isZoomed} onPart=${zoom.showPart} onAll=${zoom.showAll} />`}
       <div class="panes ${asLog ? 'has-log' : ''} ${hasDetail ? 'has-detail' : ''}">
-        ${tab === 'sequence' && tree && html`<${Sequence} ...${shared} span=${span} selected=${selected} onSelect=${select} />`}
-        ${tab === 'calls' && tree && calls()}
-        ${asLog && tree && isWide && !hasDetail && calls()}
-        ${asLog && log(isWide && tree !== null)}
-        ${hasDetail && html`<${Detail} ...${shared} place=${selected} parameters=${parameters} onSelect=${select} onClose=${() => select(-1)} onZoom=${zoomTo} />`}
+        ${tab === 'sequence' && tree && html`<${Sequence} ...${shared} parts=${parts} finder=${finder} active=${active} selected=${selected} onSelect=${select} />`}
+        ${hasCalls && calls()}
+        ${asLog && log()}
+        ${hasDetail && html`<${Detail} ...${shared} place=${selected} parameters=${parameters} onSelect=${select} onClose=${() => select(-1)} onZoom=${zoom.zoomTo} />`}
       </div>
+      ${tree && html`<${Peek} answer=${answer} tree=${tree} entries=${entries} place=${hovered === selected ? -1 : hovered} isAbsolute=${isAbsolute} />`}
     `;
   };
   return html`
@@ -169,7 +167,7 @@ export function ChainView({ id, parameters }) {
       <${Head} id=${id} chain=${chain} isUnknown=${isUnknown} isAbsolute=${isAbsolute} parameters=${parameters}
         onSearch=${seek} onSelect=${select} onCompare=${toCompare} isComparing=${isComparing} />
       ${chain && !isUnknown && html`
-        <${Toolbar} tab=${isComparing ? '' : tab} onTab=${toTab} field=${searchField} sought=${sought} onSeek=${seekSoon}
+        <${Toolbar} tab=${isComparing ? '' : tab} hasFolds=${!isComparing && (tab === 'calls' || (tab === 'log' && isWide))} onTab=${toTab} field=${searchField} sought=${sought} onSeek=${seekSoon}
           found=${matches && rows.length} total=${tree?.calls.length ?? 0} folding=${folding} isAbsolute=${isAbsolute}
           onAbsolute=${() => setAbsolute((is) => !is)} isFollowing=${isFollowing} missed=${missed}
           onFollow=${() => setFollowing((is) => !is)} />
@@ -183,30 +181,4 @@ export function ChainView({ id, parameters }) {
 /** Whether a key belongs to what has the focus and can be scrolled. */
 function scrolls(event) {
   return event.target.closest('.detail, .log, .raw, .sequence, .compare, .picker, pre') !== null;
-}
-
-/** What collapses and expands: one call, one level, all. */
-function foldingOf(tree, collapsed, setCollapsed) {
-  if (!tree) return { toggle() {}, collapseAll() {}, expandAll() {}, collapseLevel() {}, expandLevel() {} };
-  const inner = () => tree.calls.map((_, place) => place).filter((place) => tree.hasInside(place));
-  // The level that is open furthest in.
-  const deepestOpen = () =>
-    tree.rows(collapsed, null).reduce(
-      (most, place) => (tree.hasInside(place) && !collapsed.has(tree.keys[place]) ? Math.max(most, tree.calls[place].depth) : most),
-      -1,
-    );
-  const collapseFrom = (depth) =>
-    setCollapsed(new Set(inner().filter((place) => tree.calls[place].depth >= depth).map((place) => tree.keys[place])));
-  return {
-    toggle(place) {
-      const next = new Set(collapsed);
-      const key = tree.keys[place];
-      if (!next.delete(key)) next.add(key);
-      setCollapsed(next);
-    },
-    collapseAll: () => collapseFrom(0),
-    expandAll: () => setCollapsed(new Set()),
-    collapseLevel: () => collapseFrom(Math.max(0, deepestOpen())),
-    expandLevel: () => collapseFrom(deepestOpen() + 2),
-  };
 }

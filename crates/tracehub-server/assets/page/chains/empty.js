@@ -1,11 +1,11 @@
-// What the list shows when there is nothing to list.
+// What the list shows when there is nothing to list, or when the server refuses to.
 
 import { html } from '../../vendor/preact-htm.js';
-import { copy } from '../base/clipboard.js';
+import { copy, quoted } from '../base/clipboard.js';
 import { address } from '../base/api.js';
 import { Icon } from '../base/icons.js';
 import { isSignedIn } from '../frame/session.js';
-import { setFilters } from './filters.js';
+import { clearFilters } from './filters.js';
 
 /** No chain at all: how to send the first entry. */
 export function Nothing() {
@@ -27,24 +27,36 @@ export function Nothing() {
   `;
 }
 
+/** The server's refusal. Filters in an address may be what it refuses. */
+export function Fault({ fault, isFiltered }) {
+  return html`
+    <p class="fault is-block" role="alert" data-testid="fault">
+      ${fault.message}
+      ${isFiltered && html` <button type="button" class="text-button" onClick=${clearFilters}>Clear the filters</button>`}
+    </p>
+  `;
+}
+
 /** Nothing that the filters let through. */
 export function NothingLike({ next, onMore }) {
-  const clear = () => setFilters({ q: '', source: '', endpoint: '', host: '', status: '', min_duration_ms: '' });
   return html`
     <section class="empty" data-testid="empty">
       <h2>No chain is like that</h2>
       <p>${next === null ? 'None of the stored chains passes the filters.' : 'None of the thousands that were looked at passes the filters.'}</p>
       <p class="empty-actions">
-        <button type="button" class="button" onClick=${clear}>Clear the filters</button>
+        <button type="button" class="button" onClick=${clearFilters}>Clear the filters</button>
         ${next !== null && html`<button type="button" class="button" onClick=${onMore}>Look further</button>`}
       </p>
     </section>
   `;
 }
 
+/** A command for any shell: not every `date` knows of milliseconds. */
 function firstEntry() {
-  return `curl ${address('ingest/single')} \\
-  -H 'Content-Type: application/json'${isSignedIn() ? ' -H "X-TraceHub-Secret: $TRACEHUB_SECRET"' : ''} \\
-  -d '{"source_id": "shop", "correlation_id": "order-42", "timestamp": '$(date +%s%3N)',
-       "suffix": "a1", "direction": "->", "operation": "POST", "endpoint": "/api/orders"}'`;
+  const secret = isSignedIn() ? ' \\\n  -H "X-TraceHub-Secret: $TRACEHUB_SECRET"' : '';
+  return `curl ${quoted(address('ingest/single'))} \\
+  -H 'Content-Type: application/json'${secret} \\
+  -d '{"source_id": "shop", "correlation_id": "order-42",
+       "timestamp": '$(date +%s)000', "suffix": "a1", "direction": "->",
+       "operation": "POST", "endpoint": "/api/orders"}'`;
 }

@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from '../../vendor/preact-htm.js';
 import { useDebounced } from '../base/hooks.js';
 import { Icon } from '../base/icons.js';
 import { change } from '../base/router.js';
+import { FILTERS } from './list.js';
 
 const TYPING_MS = 200;
 
@@ -12,10 +13,14 @@ export function setFilters(filters) {
   change({ ...filters, cursor: '' }, { replace: true });
 }
 
+/** Takes all of them away. */
+export function clearFilters() {
+  setFilters(Object.fromEntries(FILTERS.map((name) => [name, ''])));
+}
+
 export function Filters({ parameters, prefixField }) {
   const isIncomplete = parameters.status === 'incomplete';
-  const any = ['q', 'source', 'endpoint', 'host', 'status', 'min_duration_ms'].some((name) => parameters[name]);
-  const clear = () => setFilters({ q: '', source: '', endpoint: '', host: '', status: '', min_duration_ms: '' });
+  const any = FILTERS.some((name) => parameters[name]);
   return html`
     <div class="filters" role="search" aria-label="Chains">
       <div class="field is-wide">
@@ -42,7 +47,7 @@ export function Filters({ parameters, prefixField }) {
         data-testid="only-incomplete" onClick=${() => setFilters({ status: isIncomplete ? '' : 'incomplete' })}>
         Incomplete
       </button>
-      <button type="button" class="plain-button" hidden=${!any} onClick=${clear} data-testid="clear-filters">Clear</button>
+      <button type="button" class="plain-button" hidden=${!any} onClick=${clearFilters} data-testid="clear-filters">Clear</button>
     </div>
   `;
 }

@@ -2,11 +2,12 @@
 
 import { html } from '../../vendor/preact-htm.js';
 import { hueClass } from '../base/colours.js';
-import { age, count, counted, dateTime, duration, name } from '../base/format.js';
+import { ago, count, counted, dateTime, duration, name } from '../base/format.js';
 import { follow, href } from '../base/router.js';
 
 /** Sources that are named in a row; the others are counted. */
 const MOST_SOURCES = 5;
+const MONTH_MS = 30 * 86_400_000;
 
 /** `longest`: the longest duration on the page, which the bars are measured by. */
 export function Row({ chain, now, longest, open, isFresh }) {
@@ -34,15 +35,16 @@ export function Row({ chain, now, longest, open, isFresh }) {
           <span class="duration-bar"><i style=${{ width: `${share(chain.duration_ms, longest)}%` }}></i></span>
           <span class="duration-text">${duration(chain.last_ts - chain.first_ts)}</span>
         </span>
-        <span class="cell-active number" title=${dateTime(chain.last_ts)}>${age(Math.max(0, now - chain.last_ts))}<span class="unit"> ago</span></span>
+        <span class="cell-active number" title=${dateTime(chain.last_ts)}>${ago(now - chain.last_ts)}</span>
       </a>
     </li>
   `;
 }
 
-/** Durations span six digits; their logarithms can be compared by eye. */
+/** Durations span six digits; their logarithms can be compared by eye. One wrong timestamp must not flatten all others. */
 function share(ms, longest) {
-  return (100 * Math.log1p(Math.max(0, ms))) / Math.log1p(Math.max(1, longest));
+  const most = Math.log1p(Math.min(MONTH_MS, Math.max(1, longest)));
+  return Math.min(100, (100 * Math.log1p(Math.max(0, ms))) / most);
 }
 
 /** What keeps a chain from being complete. */

@@ -1,7 +1,7 @@
 // Which call of an incomplete chain has been open longest. The list does not say, so each chain in sight is asked once for
 // each state that it has had.
 
-import { chainPath, get } from '../base/api.js';
+import { chainPath, get, isFolder } from '../base/api.js';
 import { Store } from '../base/store.js';
 
 /** Chains of more entries are not looked into from the list. */
@@ -19,9 +19,8 @@ let running = 0;
 /** Has these chains looked into, in this order, in the place of those asked for before. */
 export function lookInto(chains) {
   const known = oldestCalls.value;
-  waiting = chains.filter(
-    (chain) => !chain.complete && chain.trace_count <= MOST_ENTRIES && known.get(chain.correlation_id)?.count !== chain.trace_count,
-  );
+  const isNews = ({ correlation_id: id, trace_count: count }) => known.get(id)?.count !== count && !isFolder(id);
+  waiting = chains.filter((chain) => !chain.complete && chain.trace_count <= MOST_ENTRIES && isNews(chain));
   while (running < AT_A_TIME && waiting.length > 0) work();
 }
 

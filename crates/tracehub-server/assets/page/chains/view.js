@@ -1,7 +1,7 @@
 // The list of chains: the most recently active first, and alive.
 
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../../vendor/preact-htm.js';
-import { get, Refusal } from '../base/api.js';
+import { get, isFinal, Refusal } from '../base/api.js';
 import { bytes, count } from '../base/format.js';
 import { useNow, useTitle } from '../base/hooks.js';
 import { Icon } from '../base/icons.js';
@@ -10,7 +10,7 @@ import { paced } from '../base/paced.js';
 import { change, follow, go, href } from '../base/router.js';
 import { useStore } from '../base/store.js';
 import { listen } from '../base/stream.js';
-import { Nothing, NothingLike } from './empty.js';
+import { Fault, Nothing, NothingLike } from './empty.js';
 import { Filters, setFilters } from './filters.js';
 import { filtersOf, load } from './list.js';
 import { Counter, Rate } from './rate.js';
@@ -26,7 +26,8 @@ const STATS_MS = 10_000;
 export function ChainsView({ parameters }) {
   const filters = useMemo(() => filtersOf(parameters), [JSON.stringify(filtersOf(parameters))]);
   const cursor = parameters.cursor ?? '';
-  const counter = useMemo(() => new Counter(), []);
+  const prefix = filters.q ?? '';
+  const counter = useMemo(() => new Counter(), [prefix]);
   const [page, setPage] = useState(null);
   const [fault, setFault] = useState(null);
   const [isPaused, setPaused] = useState(false);
@@ -57,6 +58,8 @@ export function ChainsView({ parameters }) {
           setFault(null);
         } catch (error) {
           if (error instanceof Refusal) setFault(error);
+          // What will not be otherwise the next time is not asked again by itself.
+          if (!isFinal(error)) throw error;
         }
       }, PAUSE_MS),
     [],
@@ -65,7 +68,6 @@ export function ChainsView({ parameters }) {
   useEffect(() => refresh.now(), [filters, cursor]);
 
   // What comes in is counted at once, and looked at when there is time. Older pages stand still.
-  const prefix = filters.q ?? '';
   useEffect(() => {
     const look = () => newest.current.isPaused || newest.current.cursor || refresh();
     return listen({
@@ -115,11 +117,11 @@ export function ChainsView({ parameters }) {
           <${Icon} name=${isPaused ? 'play' : 'pause'} /> ${isPaused ? 'Paused' : 'Pause'}
         </button>
         <${Rate} counter=${counter} isFiltered=${prefix !== ''} />
-        ${stats && html`<span class="stats quiet">${count(stats.stored.entries)} entries stored, ${bytes(stats.stored.database_bytes)}</span>`}
+        ${stats && html`<span class="stats quiet">${count(stats.stored.entries)} entries stored, ${bytes(stats.stored.database_bytes + stats.stored.wal_bytes)}</span>`}
       </div>
-      ${fault && html`<p class="fault is-block" role="alert">${fault.message}</p>`}
+      ${fault && html`<${Fault} fault=${fault} isFiltered=${isFiltered || cursor} />`}
       ${page === null
-        ? html`<${Loading} />`
+        ? !fault && html`<${Loading} />`
         : chains.length === 0
           ? isFiltered || cursor
             ? html`<${NothingLike} next=${next} onMore=${toNext} />`

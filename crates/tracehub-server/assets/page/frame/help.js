@@ -24,6 +24,7 @@ const KEYS = [
     ['+  −', 'Zoom in, out'],
     ['z', 'Zoom to the selected call'],
     ['0', 'All of the time'],
+    ['<  >', 'Move to earlier, later'],
     ['t', 'Times: since the start, or of the clock'],
     ['1  2  3  4', 'Calls, log, sequence, JSON'],
     ['c', 'Compare with another chain'],

@@ -1,0 +1,196 @@
+//! A connection with deadlines: for the head of each request, not of the first alone, and for the time between two.
+//!
+//! The head of a request has arrived when the app is called with it (`Handle::begin`). Bytes that come while no request
+//! is being answered are therefore a head, and the clock runs from the first of them. How long a body may take is
+//! `extract/body.rs`; how long an answer may wait for its reader, the system's business (`super::STUCK`).
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::parting::Parting;
+use super::places::Place;
+use super::refusal;
+use super::stream::Stream;
+use crate::error::ApiError;
+
+/// How long the head of a request may take, from its first byte; of the first, from connecting.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept. Clients reuse it: a new one costs more than a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A connection's bytes.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    stream: Stream,
+    handle: Rc<Handle>,
+    /// Rings at the deadline or before it, and is set again when it rang too early: that is cheaper than to set it anew
+    /// with each request.
+    alarm: Pin<Box<Sleep>>,
+    /// The head took too long: to be said once what was answered before is out.
+    is_late: bool,
+    parting: Option<Parting>,
+    _place: Place,
+}
+
+/// What the app knows of a connection, and tells it.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    /// Requests that are being answered.
+    requests: Cell<u32>,
+    /// When the connection is over, unless one is.
+    deadline: Cell<Instant>,
+    /// Whether the rest of a head is waited for, not the next request.
+    in_head: Cell<bool>,
+    is_reserve: bool,
+}
+
+/// A request that is being answered, until dropped.
+#[derive(Debug)]
+pub(crate) struct Answering(Rc<Handle>);
+
+impl Handle {
+    /// A request's head has arrived.
+    pub(crate) fn begin(self: &Rc<Self>) -> Answering {
+        self.requests.set(self.requests.get() + 1);
+        self.in_head.set(false);
+        Answering(Rc::clone(self))
+    }
+
+    fn is_answering(&self) -> bool {
+        self.requests.get() > 0
+    }
+
+    /// Gives the other side time to read, and to ask again.
+    fn rest(&self) {
+        self.in_head.set(false);
+        self.deadline.set(Instant::now() + KEEP_ALIVE);
+    }
+
+    /// Whether the connection is one beyond the limit, on which only the server's health is answered.
+    pub(crate) fn is_reserve(&self) -> bool {
+        self.is_reserve
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.requests.set(self.0.requests.get().saturating_sub(1));
+        self.0.rest();
+    }
+}
+
+impl Guarded {
+    pub(super) fn new(stream: Stream, place: Place) -> Self {
+        let deadline = Instant::now() + HEAD_TIMEOUT;
+        Self {
+            stream,
+            handle: Rc::new(Handle {
+                requests: Cell::new(0),
+                deadline: Cell::new(deadline),
+                in_head: Cell::new(true),
+                is_reserve: place.is_reserve,
+            }),
+            alarm: Box::pin(tokio::time::sleep_until(deadline)),
+            is_late: false,
+            parting: None,
+            _place: place,
+        }
+    }
+
+    pub(super) fn handle(&self) -> Rc<Handle> {
+        Rc::clone(&self.handle)
+    }
+
+    /// Bytes came.
+    fn heard(&mut self) {
+        if self.handle.in_head.get() || self.handle.is_answering() {
+            return;
+        }
+        let deadline = Instant::now() + HEAD_TIMEOUT;
+        self.handle.in_head.set(true);
+        self.handle.deadline.set(deadline);
+        if self.alarm.deadline() > deadline {
+            self.alarm.as_mut().reset(deadline);
+        }
+    }
+
+    /// Whether the time is up. Otherwise the task is woken when it may be.
+    fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
+        while self.alarm.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            let next = if self.handle.is_answering() { now + HEAD_TIMEOUT } else { self.handle.deadline.get() };
+            if next <= now {
+                return true;
+            }
+            self.alarm.as_mut().reset(next);
+        }
+        false
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_late || this.parting.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let before = into.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, into);
+        if read.is_ready() {
+            if into.filled().len() > before {
+                this.heard();
+            }
+            return read;
+        }
+        if !this.is_overdue(context) {
+            return Poll::Pending;
+        }
+        // To the HTTP layer this is the other side's end, whereupon it finishes what it is at and shuts down.
+        this.is_late = this.handle.in_head.get();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.parting.is_none()
+            && let Some((place, means)) = refusal::find(bytes)
+        {
+            if place > 0 {
+                return Pin::new(&mut this.stream).poll_write(context, &bytes[..place]);
+            }
+            this.parting = Some(Parting::new(&means));
+        }
+        if let Some(parting) = &mut this.parting {
+            ready!(parting.poll(&mut this.stream, context));
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = ready!(Pin::new(&mut this.stream).poll_write(context, bytes));
+        this.handle.rest();
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_late && this.parting.is_none() {
+            this.parting = Some(Parting::new(&ApiError::RequestTimeout));
+        }
+        let Some(parting) = &mut this.parting else {
+            return Pin::new(&mut this.stream).poll_shutdown(context);
+        };
+        ready!(parting.poll(&mut this.stream, context));
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,171 @@
+//! HTTPS: a certificate made here, checked by a client that trusts it alone.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::access::SECRET;
+use crate::raw::{answer, connect, ends};
+use crate::support::{Server, command};
+
+/// A certificate for `localhost` and its key, in files.
+struct Certificate {
+    certificate: PathBuf,
+    key: PathBuf,
+    der: CertificateDer<'static>,
+}
+
+impl Certificate {
+    fn new(folder: &TempDir, name: &str) -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let path = |kind: &str| folder.path().join(format!("{name}.{kind}"));
+        fs::write(path("pem"), made.cert.pem()).expect("the certificate is written");
+        fs::write(path("key"), made.signing_key.serialize_pem()).expect("the key is written");
+        Self { certificate: path("pem"), key: path("key"), der: made.cert.der().clone() }
+    }
+
+    fn args(&self) -> [&str; 4] {
+        let text = |path: &'_ PathBuf| -> &str { path.to_str().expect("a text").to_owned().leak() };
+        ["--tls-cert", text(&self.certificate), "--tls-key", text(&self.key)]
+    }
+
+    /// A connection of a client that trusts this certificate and no other.
+    async fn connect(&self, server: &Server) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("TLS 1.2 and 1.3");
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        TlsConnector::from(Arc::new(config)).connect(name, connect(server).await).await
+    }
+}
+
+fn guarded() -> (Server, Certificate) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let certificate = Certificate::new(&folder, "good");
+    let mut command = command(&folder.path().join("tracehub.db"));
+    command.args(certificate.args()).env("TRACEHUB_SECRET", SECRET);
+    (Server::spawn(folder, &mut command), certificate)
+}
+
+#[tokio::test]
+async fn entries_go_in_and_out_and_the_cookie_is_for_https_alone() {
+    let (server, certificate) = guarded();
+    assert!(server.url.starts_with("https://127.0.0.1:"), "{}", server.url);
+    let mut stream = certificate.connect(&server).await.unwrap();
+    let entry = crate::support::entry("c", 1.0, "s", "->");
+    let large = json!({ "traces": [entry], "padding": "x".repeat(1 << 20) }).to_string();
+    let head = |line: &str, length: usize| {
+        format!(
+            "{line} HTTP/1.1\r\nhost: localhost\r\nx-tracehub-secret: {SECRET}\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n"
+        )
+    };
+    stream.write_all(format!("{}{large}", head("POST /ingest", large.len())).as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut stream).await.unwrap().body, json!({"accepted":1,"inserted":1,"duplicates":0}));
+    stream.write_all(head("GET /traces/c", 0).as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut stream).await.unwrap().body["count"], 1);
+    for (line, body, expected) in [
+        ("POST /login", json!({ "secret": SECRET }).to_string(), "; HttpOnly; SameSite=Strict; Path=/; Secure\r\n"),
+        ("POST /logout", String::new(), "=; HttpOnly; SameSite=Strict; Path=/; Secure; Max-Age=0\r\n"),
+    ] {
+        stream.write_all(format!("{}{body}", head(line, body.len())).as_bytes()).await.unwrap();
+        let answer = answer(&mut stream).await.unwrap();
+        assert_eq!(answer.status, 204);
+        assert!(answer.head.contains(expected), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_and_plain_http_get_nowhere() {
+    let (server, _) = guarded();
+    let elsewhere = TempDir::new().unwrap();
+    assert!(
+        Certificate::new(&elsewhere, "other").connect(&server).await.is_err(),
+        "another certificate is not trusted"
+    );
+    let mut plain = connect(&server).await;
+    plain.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    assert!(ends(&mut plain).await, "there is no answer in the clear but the alert that ends it");
+}
+
+#[tokio::test]
+async fn the_deadlines_hold_and_refusals_are_json() {
+    let (server, certificate) = guarded();
+    let silent = async {
+        let began = Instant::now();
+        assert!(ends(&mut connect(&server).await).await);
+        began.elapsed().as_millis()
+    };
+    let slow_head = async {
+        let mut stream = certificate.connect(&server).await.unwrap();
+        let began = Instant::now();
+        stream.write_all(b"GET /health HTTP/1.1\r\nx: ").await.unwrap();
+        let refusal = answer(&mut stream).await.unwrap();
+        assert_eq!((refusal.status, &refusal.body["error"]), (408, &json!("request_timeout")));
+        began.elapsed().as_millis()
+    };
+    let slow_body = async {
+        let mut stream = certificate.connect(&server).await.unwrap();
+        let began = Instant::now();
+        let head =
+            "POST /ingest HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n";
+        stream.write_all(format!("{head}x-tracehub-secret: {SECRET}\r\n\r\n{{").as_bytes()).await.unwrap();
+        let refusal = answer(&mut stream).await.unwrap();
+        assert_eq!((refusal.status, &refusal.body["error"]), (408, &json!("request_timeout")));
+        began.elapsed().as_millis()
+    };
+    let (silent, head, body) = tokio::join!(silent, slow_head, slow_body);
+    for took in [silent, head, body] {
+        assert!((4_500..9_000).contains(&took), "{silent} {head} {body}");
+    }
+    let mut stream = certificate.connect(&server).await.unwrap();
+    stream.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    let refusal = answer(&mut stream).await.unwrap();
+    assert_eq!((refusal.status, &refusal.body["error"]), (400, &json!("bad_request")));
+    assert!(ends(&mut stream).await);
+}
+
+/// Starts a server that must not start.
+fn refused(folder: &TempDir, args: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } =
+        command(&folder.path().join("tracehub.db")).args(args).output().expect("it runs");
+    (status.code(), String::from_utf8(stderr).expect("text"))
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let folder = TempDir::new().unwrap();
+    let (good, other) = (Certificate::new(&folder, "good"), Certificate::new(&folder, "other"));
+    let [cert_flag, certificate, key_flag, key] = good.args();
+    let notes = folder.path().join("notes");
+    fs::write(&notes, "these are my notes").unwrap();
+    let notes = notes.to_str().unwrap();
+    for (args, part) in [
+        (&[cert_flag, certificate][..], "--tls-key (TRACEHUB_TLS_KEY)"),
+        (&[key_flag, key], "--tls-cert (TRACEHUB_TLS_CERT)"),
+        (&[cert_flag, "/nowhere/a.pem", key_flag, key], "/nowhere/a.pem"),
+        (&[cert_flag, certificate, key_flag, "/nowhere/a.key"], "/nowhere/a.key"),
+        (&[cert_flag, notes, key_flag, key], "no `BEGIN CERTIFICATE`"),
+        (&[cert_flag, certificate, key_flag, notes], "key: "),
+        (&[cert_flag, certificate, key_flag, other.args()[3]], "certificate and key: "),
+    ] {
+        let (code, said) = refused(&folder, args);
+        assert_eq!(code, Some(2), "{args:?}: {said}");
+        assert!(said.contains(part) && said.contains("TRACEHUB_TLS_"), "{args:?}: {said}");
+        assert!(!said.contains("PRIVATE KEY-----"), "{said}");
+    }
+}
