@@ -38,6 +38,15 @@ pub(super) enum Call {
     },
 }
 
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It is not back yet, or never will be.
+    Open,
+    Failed,
+    Done,
+}
+
 /// A call that is not back yet.
 #[derive(Debug)]
 struct Open {
@@ -56,20 +65,20 @@ pub(super) fn read(log: impl BufRead, folder: &str, calls: &mut Vec<Call>) -> Re
         let Some((process, text)) = line.split_once(' ') else { continue };
         let text = text.trim_start();
         // The last is a call that a kill has cut off: nobody knows how it ended.
-        let begin = text.strip_suffix(" <unfinished ...>").or_else(|| text.strip_suffix(" = ?"));
-        if let Some(begin) = begin.filter(|begin| !begin.starts_with("<... ")) {
+        let cut_off = text.strip_suffix(" <unfinished ...>").or_else(|| text.strip_suffix(" = ?"));
+        if let Some(text) = cut_off.filter(|text| !text.starts_with("<... ")) {
             let begun = calls.len();
-            if let Some(call) = effect(begin, None, begun, folder)? {
+            if let Some(call) = effect(text, Outcome::Open, begun, folder)? {
                 calls.push(call);
             }
-            open.insert(process.to_owned(), Open { text: begin.to_owned(), begun });
+            open.insert(process.to_owned(), Open { text: text.to_owned(), begun });
         } else if let Some(end) = text.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>")) {
             let Some(Open { text, begun }) = open.remove(process).filter(|_| !end.1.ends_with(" = ?")) else {
                 continue;
             };
-            calls.extend(effect(&text, Some(result(end.1)?), begun, folder)?.filter(|call| !begins(call)));
+            calls.extend(effect(&text, outcome(end.1)?, begun, folder)?.filter(|call| !begins(call)));
         } else if text.ends_with(|last: char| last != '+' && last != '-') && text.contains('(') {
-            calls.extend(effect(text, Some(result(text)?), calls.len(), folder)?);
+            calls.extend(effect(text, outcome(text)?, calls.len(), folder)?);
         }
     }
     Ok(())
@@ -80,16 +89,15 @@ fn begins(call: &Call) -> bool {
     matches!(call, Call::Write { .. } | Call::Truncate { .. } | Call::Answer { .. })
 }
 
-/// What a call gave back; none if it failed.
-fn result(text: &str) -> Result<Option<i64>> {
+/// What became of a call that is back.
+fn outcome(text: &str) -> Result<Outcome> {
     let (_, result) = text.rsplit_once(" = ").with_context(|| format!("a call without a result: {}", short(text)))?;
-    let number: String = result.chars().take_while(|next| next.is_ascii_digit() || *next == '-').collect();
-    Ok(number.parse::<i64>().ok().filter(|number| *number >= 0))
+    Ok(if result.starts_with('-') { Outcome::Failed } else { Outcome::Done })
 }
 
-/// The effect of a call within the folder, if it has one. `result`: what came back, or nothing if it is not back yet; then
-/// only what counts from its beginning has one.
-fn effect(text: &str, result: Option<Option<i64>>, begun: usize, folder: &str) -> Result<Option<Call>> {
+/// The effect of a call within the folder, if it has one. One that is not back yet has it only if it counts from its
+/// beginning.
+fn effect(text: &str, outcome: Outcome, begun: usize, folder: &str) -> Result<Option<Call>> {
     let Some((call, arguments)) = text.split_once('(') else { return Ok(None) };
     if matches!(call, "sendto" | "sendmsg" | "writev" | "write") && arguments.contains("<TCP:[") {
         return Ok(answer(arguments));
@@ -101,15 +109,15 @@ fn effect(text: &str, result: Option<Option<i64>>, begun: usize, folder: &str) -
         return Ok(None);
     };
     // The lock means nothing after a power cut, and the index of the log is made again by whoever opens it first.
-    if name.ends_with(".lock") || name.ends_with("-shm") {
+    if ["tracehub.db.lock", "tracehub.db-shm"].contains(&name.as_str()) {
         return Ok(None);
     }
-    let finished = match result {
-        Some(None) if call == "openat" => return Ok(None),
-        Some(None) => bail!("a call failed, which no disk was asked to do: {}", short(text)),
-        Some(Some(_)) => true,
-        None => false,
-    };
+    if outcome == Outcome::Failed {
+        // To look for a file that is not there is no fault.
+        ensure!(call == "openat", "a call failed, which no disk was asked to do: {}", short(text));
+        return Ok(None);
+    }
+    let finished = outcome == Outcome::Done;
     let number = |place: usize| -> Result<usize> {
         let mut numbers = arguments.split(", ").skip(place);
         let text = numbers.next().unwrap_or_default();
@@ -183,6 +191,9 @@ mod tests {
     /// The path `/db/a` as strace writes it.
     const A: &str = r"\x2f\x64\x62\x2f\x61";
 
+    /// `/db/tracehub.db-shm`.
+    const SHM: &str = r"\x2f\x64\x62\x2f\x74\x72\x61\x63\x65\x68\x75\x62\x2e\x64\x62\x2d\x73\x68\x6d";
+
     fn calls(log: &str) -> Vec<Call> {
         let mut calls = Vec::new();
         read(log.as_bytes(), FOLDER, &mut calls).expect("the log can be read");
@@ -199,7 +210,7 @@ mod tests {
 7 ftruncate(3<{A}>, 0) = 0
 7 fsync(3<{A}>) = 0
 7 fsync(4<\x2f\x64\x62>) = 0
-7 pwrite64(3<\x2f\x64\x62\x2f\x61\x2d\x73\x68\x6d>, "\x00", 1, 4095) = 1
+7 pwrite64(3<{SHM}>, "\x00", 1, 4095) = 1
 7 unlink("{A}") = 0
 7 sendto(9<TCP:[127.0.0.1:80->127.0.0.1:4000]>, "\x48\x54\x54\x50\x2f\x31\x2e\x31\x20\x32\x30\x30", 12, MSG_NOSIGNAL, NULL, 0) = 12
 7 +++ exited with 0 +++

@@ -128,11 +128,10 @@ impl Disk {
             let mut bytes = file.synced.clone();
             for (number, change) in &file.unsynced {
                 match left {
-                    Left::Nothing => {}
                     Left::Beginning if *number < end => change.apply(&mut bytes),
                     Left::Beginning if *number == end => change.apply_begin(&mut bytes, chance),
-                    Left::Beginning => {}
                     Left::Half => change.apply_half(&mut bytes, chance),
+                    Left::Nothing | Left::Beginning => {}
                 }
             }
             bytes

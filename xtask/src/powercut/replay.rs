@@ -1,6 +1,8 @@
 //! From crash point to crash point: plays the calls back, builds what each power cut leaves, and counts what is missing.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
@@ -87,7 +89,7 @@ pub(super) fn replay(recording: &Recording, images: u32, seed: u64, interrupt: &
     let mut answers = Answers::expected(recording);
     let mut findings = Findings { requests: recording.requests, calls: recording.calls.len(), ..Findings::default() };
     let points = crash_points(&recording.calls, images.div_ceil(3) as usize, &mut chance);
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = memory_folder().context("cannot make a temporary folder")?;
     let mut disk = Disk::default();
     let mut commits = Commits::default();
     for (number, call) in recording.calls.iter().enumerate() {
@@ -123,6 +125,12 @@ pub(super) fn replay(recording: &Recording, images: u32, seed: u64, interrupt: &
     }
     ensure!(answers.is_complete(), "the log of strace lacks answers that the clients got");
     Ok(findings)
+}
+
+/// A folder for images that is forgotten as soon as they are judged: in memory, where the system has such a place.
+fn memory_folder() -> io::Result<tempfile::TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
 }
 
 /// Moments at which the power is cut: after any call, and as often around the syncs, where most is at stake.

