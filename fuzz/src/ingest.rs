@@ -101,7 +101,9 @@ fn check_refusal(bytes: &[u8], err: &IngestError) {
         IngestError::TooManyEntries => assert!(bytes.len() > MAX_BATCH_ENTRIES),
         IngestError::Invalid(faults) => {
             assert!(!faults.is_empty() && faults.len() <= MAX_FAULTS, "{} faults", faults.len());
-            faults.iter().for_each(|fault| check_fault(bytes, fault));
+            for fault in faults {
+                check_fault(bytes, fault);
+            }
         }
     }
 }

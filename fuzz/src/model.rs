@@ -42,7 +42,7 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// The entries of a batch in the order of their time; none if anything is wrong.
 pub(crate) fn batch(body: &Json) -> Option<Vec<Entry>> {
-    let Json::List(list) = only(body, "traces")?? else { return None };
+    let Json::List(list) = only(body, "traces").ok()?? else { return None };
     let mut entries = list.iter().map(entry).collect::<Option<Vec<_>>>()?;
     entries.sort_by(|a, b| a.timestamp.total_cmp(&b.timestamp));
     Some(entries)
@@ -52,7 +52,7 @@ pub(crate) fn batch(body: &Json) -> Option<Vec<Entry>> {
 pub(crate) fn entry(json: &Json) -> Option<Entry> {
     let mut texts: [String; 7] = Default::default();
     for (text, (name, limit, may_be_empty)) in texts.iter_mut().zip(TEXTS) {
-        *text = match only(json, name)? {
+        *text = match only(json, name).ok()? {
             Some(Json::Text(value)) => value.clone(),
             None if name == "hostname" => "unknown".to_owned(),
             _ => return None,
@@ -61,13 +61,13 @@ pub(crate) fn entry(json: &Json) -> Option<Entry> {
             return None;
         }
     }
-    let Some(Json::Number(timestamp)) = only(json, "timestamp")? else { return None };
-    let data = match only(json, "data")? {
+    let Some(Json::Number(timestamp)) = only(json, "timestamp").ok()? else { return None };
+    let data = match only(json, "data").ok()? {
         None | Some(Json::Null) => None,
         Some(object @ Json::Object(_)) if depth(object) <= MAX_DEPTH => Some(value(object)),
         Some(_) => return None,
     };
-    let raw_line = match only(json, "raw_line")? {
+    let raw_line = match only(json, "raw_line").ok()? {
         None | Some(Json::Null) => None,
         Some(Json::Text(line)) if line.len() <= MAX_BYTES => Some(line.clone()),
         Some(_) => return None,
@@ -76,12 +76,15 @@ pub(crate) fn entry(json: &Json) -> Option<Entry> {
     Some(Entry { timestamp: timestamp.as_f64()? + 0.0, texts, data, raw_line })
 }
 
-/// The value of a key that may stand there once; none if it is no object or the key stands there more often.
-fn only<'a>(json: &'a Json, name: &str) -> Option<Option<&'a Json>> {
-    let Json::Object(fields) = json else { return None };
+/// What has no value to give: it is no object, or the key stands there more than once.
+struct Ambiguous;
+
+/// The value of a key that may stand there once.
+fn only<'a>(json: &'a Json, name: &str) -> Result<Option<&'a Json>, Ambiguous> {
+    let Json::Object(fields) = json else { return Err(Ambiguous) };
     let mut values = fields.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
     let first = values.next();
-    values.next().is_none().then_some(first)
+    if values.next().is_none() { Ok(first) } else { Err(Ambiguous) }
 }
 
 fn depth(json: &Json) -> usize {

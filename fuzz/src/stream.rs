@@ -77,18 +77,19 @@ struct Ending {
     kind: String,
 }
 
-fn dispatched(kind: &str, data: &str, id: Option<i64>) -> Option<Option<StreamEvent>> {
+/// What an event means, if anything; none in it for one that is no entry.
+fn dispatched(kind: &str, data: &str, id: Option<i64>) -> Vec<Option<StreamEvent>> {
     match kind {
-        "shutdown" => return Some(Some(StreamEvent::Shutdown)),
+        "shutdown" => return vec![Some(StreamEvent::Shutdown)],
         "" | "message" if !data.is_empty() => {}
-        _ => return None,
+        _ => return Vec::new(),
     }
     if !data.trim_ascii_start().starts_with('{') {
-        return Some(None);
+        return vec![None];
     }
     if let Ok(entry) = serde_json::from_str::<TraceEntry>(data) {
-        return Some(Some(StreamEvent::Entry { id, entry }));
+        return vec![Some(StreamEvent::Entry { id, entry })];
     }
     let is_timeout = serde_json::from_str::<Ending>(data).is_ok_and(|ending| ending.kind == "timeout");
-    Some(is_timeout.then_some(StreamEvent::Timeout))
+    vec![is_timeout.then_some(StreamEvent::Timeout)]
 }

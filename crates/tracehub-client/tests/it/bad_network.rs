@@ -57,19 +57,21 @@ fn send_all(client: &TraceHubClient, chain: &str, count: usize) {
 
 /// The suffixes that are stored of a chain, each once.
 fn stored(server: &RealServer, chain: &str) -> BTreeSet<usize> {
-    let query = TraceHubQueryClient::new(&server.url()).unwrap().with_timeout(LONG);
-    let found = runtime().block_on(query.get_traces(chain, None)).unwrap();
-    let suffixes: BTreeSet<usize> = found.traces.iter().map(|entry| entry.suffix().parse().unwrap()).collect();
+    let query = TraceHubQueryClient::new(&server.url()).expect("a valid address").with_timeout(LONG);
+    let found = runtime().block_on(query.get_traces(chain, None)).expect("the server answers");
+    let suffixes: BTreeSet<usize> =
+        found.traces.iter().map(|entry| entry.suffix().parse().expect("a number")).collect();
     assert_eq!(suffixes.len(), found.traces.len(), "each row once");
     suffixes
 }
 
-/// Runs clients through the bad network, each with a chain of its own; `check` looks at what became of it.
+/// Runs clients through the bad network, each with a chain of its own; `check` looks at what became of it. Gives how many
+/// connections were broken.
 fn run(
     seed: u64,
     build: impl Fn(TraceHubClientBuilder) -> TraceHubClientBuilder + Sync,
     check: impl Fn(TraceHubClient, &str, &RealServer) + Sync,
-) {
+) -> usize {
     let entries = env::var(ENTRIES_VARIABLE).map_or(ENTRIES, |entries| entries.parse().expect("a number of entries"));
     let server = RealServer::start();
     let mut random = fastrand::Rng::with_seed(seed);
@@ -83,21 +85,21 @@ fn run(
                     .queue_capacity(CAPACITY)
                     .timeout(Duration::from_millis(700))
                     .flush_interval(Duration::from_millis(20));
-                let client = build(builder).build().unwrap();
+                let client = build(builder).build().expect("the settings are valid");
                 send_all(&client, &chain, entries / CLIENTS);
                 check(client, &chain, server);
             });
         }
     });
     let broken = usize::try_from(proxy.broken()).expect("a count");
-    println!("{} entries over {broken} broken connections", entries / CLIENTS * CLIENTS);
     assert!(broken >= entries / 100, "{broken} connections were broken: the test tests too little");
+    broken
 }
 
 #[test]
 fn what_is_retried_long_enough_is_there_once() {
     let all = AtomicU64::new(0);
-    run(
+    let broken = run(
         1,
         |builder| builder.retry_count(1_000),
         |client, chain, server| {
@@ -108,13 +110,14 @@ fn what_is_retried_long_enough_is_there_once() {
             all.fetch_add(stats.refused.queue_full, Ordering::SeqCst);
         },
     );
+    println!("everything is there after {broken} broken connections");
     assert!(all.into_inner() > 0, "the queue was full at times");
 }
 
 #[test]
 fn what_is_given_up_is_counted_and_told() {
     let (told, given_up) = (Arc::new(AtomicU64::new(0)), AtomicU64::new(0));
-    run(
+    let broken = run(
         2,
         |builder| {
             let told = Arc::clone(&told);
@@ -135,6 +138,7 @@ fn what_is_given_up_is_counted_and_told() {
         },
     );
     let given_up = given_up.into_inner();
+    println!("{given_up} entries were given up and told over {broken} broken connections");
     assert!(given_up > 0, "with one retry, some entries are lost");
     assert_eq!(told.load(Ordering::SeqCst), given_up);
 }
