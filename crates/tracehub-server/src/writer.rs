@@ -240,8 +240,9 @@ impl Writer {
             // What is not a batch's own fault would meet each of them alone as well.
             Err(err) => {
                 let error = ApiError::from(&err);
-                refuse(replies, || error.clone());
+                // Before anybody is told, so that whoever then asks how the server is hears of it.
                 self.failed(&err);
+                refuse(replies, || error.clone());
             }
         }
         drop(rooms);
@@ -261,8 +262,8 @@ impl Writer {
                 self.hub.publish(&Committed { batches, receipts });
             }
             Err(err) => {
-                let _ = reply.send(Err(ApiError::from(&err)));
                 self.failed(&err);
+                let _ = reply.send(Err(ApiError::from(&err)));
             }
         }
     }
