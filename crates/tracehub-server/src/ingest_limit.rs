@@ -110,7 +110,7 @@ mod tests {
         }
         assert_eq!(limit.lock().len(), MAX_ADDRESSES);
         assert!(limit.check(address(u32::MAX), start + Duration::from_millis(10)).is_err());
-        limit.take(address(10_001), 1, start + Duration::from_secs(60)).unwrap();
+        limit.take(address(10_001), 1, start + Duration::from_mins(1)).unwrap();
         assert_eq!(limit.lock().len(), 2, "who owes nothing makes room");
     }
 }

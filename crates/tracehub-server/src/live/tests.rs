@@ -49,7 +49,7 @@ impl Fixture {
             condition: Arc::default(),
             streams: Admission::default(),
             ingest_limit: None,
-            bodies: Default::default(),
+            bodies: crate::extract::room::BodyRoom::default(),
             started: std::time::Instant::now(),
         };
         Self { state, writer: Box::new(writer), _folder: folder }

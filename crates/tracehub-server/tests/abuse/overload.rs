@@ -102,7 +102,9 @@ impl Batch {
         body.push_str("]}");
         let head = "POST /ingest HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
         let head = format!("{head} {}\r\n\r\n", body.len());
-        places.iter_mut().for_each(|place| *place += head.len());
+        for place in &mut places {
+            *place += head.len();
+        }
         Self { request: format!("{head}{body}").into_bytes(), places }
     }
 

@@ -69,10 +69,11 @@ async fn send(server: &Server, client: &reqwest::Client, entries: u32, headers: 
         request = request.header(*name, *value);
     }
     let request = request.header("content-type", "application/json").body(json!({ "traces": entries }).to_string());
-    let answer = request.send().await.unwrap();
+    let answer = request.send().await.expect("the server answers");
     let status = answer.status().as_u16();
-    let retry = answer.headers().get("retry-after").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
-    let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let retry = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let body = answer.text().await.expect("the answer is text");
+    let body: Value = serde_json::from_str(&body).expect("JSON");
     (status, body["error"].clone(), retry)
 }
 

@@ -96,7 +96,10 @@ async fn chunks_that_are_none_are_refused() {
 async fn too_much_before_the_body_is_414_or_431() {
     let server = Server::start();
     let headers = |count: usize, bytes: usize| -> Vec<u8> {
-        let lines: String = (0..count).map(|number| format!("x-{number}: {}\r\n", "y".repeat(bytes))).collect();
+        let mut lines = String::new();
+        for number in 0..count {
+            lines.extend(["x-", &number.to_string(), ": ", &"y".repeat(bytes), "\r\n"]);
+        }
         format!("GET /health HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n").into_bytes()
     };
     for (what, request, status, error) in [

@@ -22,7 +22,7 @@ use crate::support::{Server, command};
 
 /// A certificate for `localhost` and its key, in files.
 struct Certificate {
-    certificate: PathBuf,
+    chain: PathBuf,
     key: PathBuf,
     der: CertificateDer<'static>,
 }
@@ -33,12 +33,12 @@ impl Certificate {
         let path = |kind: &str| folder.path().join(format!("{name}.{kind}"));
         fs::write(path("pem"), made.cert.pem()).expect("the certificate is written");
         fs::write(path("key"), made.signing_key.serialize_pem()).expect("the key is written");
-        Self { certificate: path("pem"), key: path("key"), der: made.cert.der().clone() }
+        Self { chain: path("pem"), key: path("key"), der: made.cert.der().clone() }
     }
 
     fn args(&self) -> [&str; 4] {
         let text = |path: &'_ PathBuf| -> &str { path.to_str().expect("a text").to_owned().leak() };
-        ["--tls-cert", text(&self.certificate), "--tls-key", text(&self.key)]
+        ["--tls-cert", text(&self.chain), "--tls-key", text(&self.key)]
     }
 
     /// A connection of a client that trusts this certificate and no other.
