@@ -20,6 +20,8 @@ const GIVEN_BACK_PER_STEP: u64 = 512 << 10;
 /// Room within the file that is worth giving back: at least this many bytes, and this share of the file.
 const MIN_WORTH_GIVING: u64 = 32 << 20;
 const WORTH_GIVING_SHARE: u64 = 4;
+/// The share of what the database may hold that is made free beyond what must be.
+const SLACK_SHARE: u64 = 128;
 /// How often the disk is looked at while it has room. At full speed far less than the floor is written meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -166,8 +168,8 @@ impl Upkeep {
     fn evict(&mut self, store: &mut dyn StoreWriter, limit: u32) -> Result<(), StoreError> {
         let Some(max_db_bytes) = self.max_db_bytes else { return Ok(()) };
         let Some(size) = size_of(store) else { return Ok(()) };
-        if size.total_bytes - size.reusable_bytes > max_db_bytes {
-            let outcome = store.delete_oldest(limit);
+        if size.used_bytes() > max_db_bytes {
+            let outcome = store.delete_oldest(limit.min(too_many(size, max_db_bytes)));
             log_failure(&outcome);
             let deleted = outcome.as_ref().map_or(0, |step| step.entries);
             self.evicted += deleted;
@@ -212,6 +214,13 @@ impl Upkeep {
         self.giving_back = more;
         outcome.map(drop)
     }
+}
+
+/// How many entries of the usual size must go, and a few more, so that not every group has to delete again.
+fn too_many(size: StoreSize, max_db_bytes: u64) -> u32 {
+    let usual_bytes = (size.used_bytes() / size.entries.max(1)).max(1);
+    let bytes = size.used_bytes().saturating_sub(max_db_bytes) + max_db_bytes / SLACK_SHARE;
+    u32::try_from(bytes / usual_bytes).unwrap_or(u32::MAX).max(1)
 }
 
 fn size_of(store: &dyn StoreWriter) -> Option<StoreSize> {

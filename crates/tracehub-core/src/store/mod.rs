@@ -77,8 +77,18 @@ pub struct StoreSize {
     pub total_bytes: u64,
     /// Of these, bytes that hold nothing: deleted entries left them, new ones will take them.
     pub reusable_bytes: u64,
+    /// Entries that are stored.
+    pub entries: u64,
     /// Bytes that may still be written where the store is; none if that is not known.
     pub free_disk_bytes: Option<u64>,
+}
+
+impl StoreSize {
+    /// Bytes that hold something.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.total_bytes.saturating_sub(self.reusable_bytes)
+    }
 }
 
 /// Which entries of a chain to give.

@@ -112,7 +112,7 @@ impl StoreWriter for Planned {
     }
 
     fn size(&self) -> Result<StoreSize, StoreError> {
-        Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, free_disk_bytes: None })
+        Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, entries: 0, free_disk_bytes: None })
     }
 
     fn probe(&mut self) -> Result<(), StoreError> {

@@ -116,6 +116,23 @@ async fn a_database_that_outgrows_its_limit_loses_its_oldest() {
     }
 }
 
+/// A step that deletes a fixed number of entries would take everything where entries are large.
+#[tokio::test]
+async fn large_entries_go_one_by_one_and_most_of_the_room_stays_in_use() {
+    const LIMIT: u64 = 2 << 20;
+    let server = Server::start_in(TempDir::new().unwrap(), &["--max-db-bytes", &LIMIT.to_string()]);
+    let text = "x".repeat(10_000);
+    for number in 0..400_u32 {
+        let mut large = entry("large", f64::from(number), "s", "->");
+        large["raw_line"] = text.clone().into();
+        server.ingest(&[large]).await;
+        let stored = server.get("/stats").await.1["stored"]["entries"].as_u64().unwrap();
+        assert!(stored >= u64::from(number + 1).min(60), "{stored} of {number}");
+    }
+    let size = settled_size(&server.database());
+    assert!(size <= LIMIT + (1 << 20), "{size}");
+}
+
 #[tokio::test]
 async fn room_of_what_was_deleted_is_given_back() {
     let server = Server::start();

@@ -51,9 +51,14 @@ impl SqliteWriter {
 
     pub(super) fn room(&self) -> Result<StoreSize, BoxError> {
         let page = pragma(&self.connection, "PRAGMA page_size")?;
+        // Entries' ids follow each other without gaps and the oldest go first, so the ends say how many there are.
+        let oldest: Option<i64> =
+            self.connection.prepare_cached("SELECT min(id) FROM entries")?.query_row([], |row| row.get(0))?;
+        let entries = oldest.map_or(0, |oldest| self.next_entry_id - oldest);
         Ok(StoreSize {
             total_bytes: pragma(&self.connection, "PRAGMA page_count")? * page,
             reusable_bytes: pragma(&self.connection, "PRAGMA freelist_count")? * page,
+            entries: u64::try_from(entries).unwrap_or_default(),
             free_disk_bytes: free_disk_bytes(&self.path)?,
         })
     }
