@@ -10,6 +10,8 @@ use crate::support::Server;
 
 /// How long a chain may take to open: of the main thread however busy the machine is, and by the clock where it is not.
 const OPEN_MS: f64 = 500.0;
+/// How long it may take from nothing, by a link: the page itself must come first.
+const LOAD_MS: f64 = 800.0;
 /// The same for a frame while scrolling. A browser draws 60 in a second.
 const FRAME_MS: f64 = 1_000.0 / 60.0;
 /// Pixels for each frame: as fast as a hand throws a list, 9,000 in a second; and so fast that no row is there twice.
@@ -79,7 +81,7 @@ async fn ten_thousand_entries_open_at_once_and_scroll() {
          after the page was asked for (machine {busy:.1} times as busy as it can be)"
     );
     assert!(taken < OPEN_MS, "{taken} ms of the main thread");
-    assert!(clicked < OPEN_MS * busy && loaded < OPEN_MS * busy, "{clicked} ms, {loaded} ms, {busy} times too busy");
+    assert!(clicked < OPEN_MS * busy && loaded < LOAD_MS * busy, "{clicked} ms, {loaded} ms, {busy} times too busy");
 
     for (view, row) in [("the calls", "call-row"), ("the log", "log-row")] {
         if row == "log-row" {
