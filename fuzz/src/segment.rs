@@ -19,6 +19,9 @@ pub fn check(bytes: &[u8]) {
     segment.extend_from_slice(&xxh3_64(payload).to_le_bytes());
     segment.extend_from_slice(payload);
     check_segment(&segment);
+    if segment_entries(&segment).is_err() {
+        return;
+    }
     // Whatever bit of it is turned, it is noticed.
     let turned = usize::from(count[0]) % segment.len();
     let turned_bit = 1 << (count[1] % 8);

@@ -95,17 +95,35 @@ fn watch(
 /// Waits until strace has written down that the process is gone, which it does last.
 fn wait_for_end(log: &Path, process: u32) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let last_words = format!("{process} +++ ");
     while Instant::now() < deadline {
         let mut file = File::open(log)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(4_096)))?;
         let mut end = Vec::new();
         file.read_to_end(&mut end)?;
-        if String::from_utf8_lossy(&end).lines().any(|line| line.starts_with(&last_words) && line.ends_with("+++")) {
+        if String::from_utf8_lossy(&end).lines().any(|line| says_that_it_ended(line, process)) {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(20));
     }
     bail!("strace did not say within {PATIENCE:?} that the server had ended")
+}
+
+/// Whether a line of strace's says that a process is gone. Small numbers of processes are followed by more than one space.
+fn says_that_it_ended(line: &str, process: u32) -> bool {
+    let words = line.split_once(' ').filter(|(number, _)| number.parse() == Ok(process));
+    words.is_some_and(|(_, rest)| rest.trim_start().starts_with("+++ ") && rest.ends_with(" +++"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_that_it_ended;
+
+    #[test]
+    fn the_end_is_noticed_whatever_the_number_of_the_process() {
+        assert!(says_that_it_ended("31045 +++ killed by SIGKILL +++", 31_045));
+        assert!(says_that_it_ended("412   +++ exited with 0 +++", 412));
+        assert!(!says_that_it_ended("4123  +++ exited with 0 +++", 412));
+        assert!(!says_that_it_ended("412   fdatasync(9) = 0", 412));
+    }
 }
