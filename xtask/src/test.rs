@@ -17,7 +17,7 @@ pub(crate) fn stages(arguments: &[String]) -> Result<()> {
     // Some tests start the programs from target/debug, and `cargo test` does not build those of other crates.
     // --all-targets, because the same features must be resolved as in the tests, or everything is built twice.
     stage("build", || cargo(["build", "--workspace", "--all-features", "--all-targets"]).run())?;
-    stage("tests", || cargo(["test", "--workspace", "--all-features"]).args(arguments).run())
+    stage("tests", || cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]).args(arguments).run())
 }
 
 /// Whoever embeds the client must not have to build a database: `SQLite` may not be in its dependency tree.

@@ -32,14 +32,23 @@ impl Connection {
     pub(super) fn ask_into(&mut self, request: &[u8], body: &mut impl Write) -> Result<f64> {
         let start = Instant::now();
         self.stream.write_all(request)?;
-        self.read_answer(body)?;
+        let status = self.read_answer(body)?;
+        ensure!(status == 200, "the server answered {status}");
         Ok(start.elapsed().as_secs_f64() * 1000.0)
     }
 
-    fn read_answer(&mut self, body: &mut impl Write) -> Result<()> {
+    /// Sends a request and reads its answer; gives the status.
+    pub(super) fn status_of(&mut self, request: &[u8]) -> Result<u16> {
+        self.stream.write_all(request)?;
+        self.read_answer(&mut sink())
+    }
+
+    /// Reads an answer; gives its status.
+    fn read_answer(&mut self, body: &mut impl Write) -> Result<u16> {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
-        ensure!(line.starts_with("HTTP/1.1 200"), "the server answered {line:?}");
+        let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|text| text.parse().ok());
+        let status = status.with_context(|| format!("the server answered {line:?}"))?;
         let mut length = None;
         loop {
             line.clear();
@@ -51,9 +60,10 @@ impl Connection {
             }
         }
         match length {
-            Some(length) => self.copy(length, body),
-            None => self.copy_chunks(body),
+            Some(length) => self.copy(length, body)?,
+            None => self.copy_chunks(body)?,
         }
+        Ok(status)
     }
 
     fn copy_chunks(&mut self, body: &mut impl Write) -> Result<()> {

@@ -24,6 +24,8 @@ mod mixed;
 #[cfg(feature = "bench")]
 mod original;
 #[cfg(feature = "bench")]
+mod overload;
+#[cfg(feature = "bench")]
 mod plan;
 #[cfg(feature = "bench")]
 mod reads;
@@ -90,6 +92,8 @@ enum Phase {
     Live,
     /// Ingest beside listeners that never read
     Stuck,
+    /// Three times as many entries as can be stored, for a minute
+    Overload,
     /// What chains of 100,000 entries mean, found in this process
     Chain,
     /// The client SDK in this process, beside other telemetry senders: cost of a call, loss, memory

@@ -10,7 +10,7 @@ use super::process::{Process, unix_seconds};
 pub(crate) use super::text::CONTENT_TYPE;
 use super::text::{NANOSECONDS, Text};
 use crate::condition::Trouble;
-use crate::ingest::{MAX_WAITING_BYTES, MAX_WAITING_COMMANDS};
+use crate::ingest::{MAX_WAITING_COMMANDS, room};
 use crate::live::admission::MAX_STREAMS;
 use crate::state::State;
 
@@ -84,7 +84,7 @@ fn ingest(text: &mut Text, state: &State) {
     text.gauge("tracehub_queue_requests", "Requests that wait for the writer.").value(state.ingest.waiting_commands());
     text.gauge("tracehub_queue_limit_entries", "Entries that may wait at the disk's present pace.")
         .value(state.ingest.most_waiting_rows());
-    text.gauge("tracehub_queue_limit_bytes", "Bytes that may wait.").value(MAX_WAITING_BYTES);
+    text.gauge("tracehub_queue_limit_bytes", "Bytes that may wait.").value(room::MAX_BYTES);
     text.gauge("tracehub_queue_limit_requests", "Requests that may wait.").value(MAX_WAITING_COMMANDS);
 }
 

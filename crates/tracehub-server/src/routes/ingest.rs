@@ -42,14 +42,14 @@ async fn store(
 ) -> Result<IngestAnswer, ApiError> {
     let work = async {
         let body = body?.0;
-        state.ingest.check()?;
-        let Some(limit) = &state.ingest_limit else { return state.ingest.store(parse(body)?).await };
+        let room = state.ingest.admit(body.len())?;
+        let Some(limit) = &state.ingest_limit else { return state.ingest.store(parse(body)?, room).await };
         let address = state.access.address_of(request);
         // Who may not send costs no more than its bytes.
         limit.check(address, Instant::now())?;
         let batch = parse(body)?;
         limit.take(address, batch.len(), Instant::now())?;
-        state.ingest.store(batch).await
+        state.ingest.store(batch, room).await
     };
     state.ingest.counted(work).await
 }

@@ -135,7 +135,8 @@ fn start(store: &Planned) -> (Ingest, WriterThread) {
 /// Sends a batch of one entry from a task of its own.
 fn send(ingest: &Ingest, chain: &str) -> Task<Option<Result<IngestAnswer, ApiError>>> {
     let (ingest, batch) = (ingest.clone(), one_entry(chain));
-    tokio::spawn(async move { tokio::time::timeout(PATIENCE, ingest.store(batch)).await.ok() })
+    let room = ingest.admit(batch.bytes()).unwrap();
+    tokio::spawn(async move { tokio::time::timeout(PATIENCE, ingest.store(batch, room)).await.ok() })
 }
 
 fn outcomes() -> impl Strategy<Value = Vec<Outcome>> {
