@@ -66,6 +66,11 @@ impl Ingest {
         (Self { commands, waiting: Arc::default(), counters: Arc::default() }, receiver)
     }
 
+    /// Refuses a body of which nothing but its declared length is known: what would be refused anyway need not be kept.
+    pub(crate) fn check(&self, declared_bytes: usize) -> Result<(), ApiError> {
+        if self.waiting.has_room(declared_bytes) { Ok(()) } else { Err(ApiError::Overloaded) }
+    }
+
     /// Takes room in the queue for a body of so many bytes, or refuses it: what would be refused anyway need not be
     /// parsed.
     pub(crate) fn admit(&self, body_bytes: usize) -> Result<Room, ApiError> {

@@ -73,7 +73,17 @@ fn measure(plan: &mut Plan, name: &str, apart: Option<(usize, usize)>) -> Result
     let pause = Duration::from_secs_f64(f64::from(TOO_MANY) * BATCH as f64 / (TIMES_THE_PEAK * before));
     let many = senders(2_000, TOO_MANY);
     let (watch, own) = (Watch::start(&server.id())?, Watch::start(&"self")?);
-    let crowded = send(address, many, time, pause)?;
+    let process = server.id();
+    let (crowded, midway_mb) = std::thread::scope(|scope| {
+        let midway = scope.spawn(move || {
+            std::thread::sleep(time / 2);
+            resident_mb(process)
+        });
+        let crowded = send(address, many, time, pause);
+        let midway = midway.join().map_err(|_| anyhow!("the look at the memory panicked"));
+        Ok::<_, anyhow::Error>((crowded?, midway??))
+    })?;
+    let end_mb = resident_mb(process)?;
     let ((_, cpu), (_, own_cpu)) = (watch.stop()?, own.stop()?);
     let peak_mb = peak_resident_mb(server.id())?;
     let after = peak_of(5_000)?;
@@ -96,6 +106,8 @@ fn measure(plan: &mut Plan, name: &str, apart: Option<(usize, usize)>) -> Result
             figure("refused p99", "ms", percentile(&crowded.refused, 0.99)),
             figure("CPU", "cores", cpu / crowded.seconds),
             figure("load", "cores", own_cpu / crowded.seconds),
+            figure("midway", "MB", midway_mb),
+            figure("at the end", "MB", end_mb),
         ],
     );
     let peak = f64::midpoint(before, after);

@@ -10,7 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use tracehub_core::wire::ingest::MAX_BODY_BYTES;
 
 use super::inflate::{Encoding, inflate};
-use super::room::Share;
+use super::room::{BodyRoom, Share};
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -23,7 +23,11 @@ const MAX_READY_BYTES: usize = 64 << 10;
 
 /// The bytes of a body that claims to be JSON; at most `MOST`, decompressed too.
 #[derive(Debug)]
-pub(crate) struct JsonBody<const MOST: usize = MAX_BODY_BYTES>(pub(crate) Vec<u8>);
+pub(crate) struct JsonBody<const MOST: usize>(pub(crate) Vec<u8>);
+
+/// The same of a body for the writer's queue. While that is full nothing of it is kept.
+#[derive(Debug)]
+pub(crate) struct IngestBody(pub(crate) Vec<u8>);
 
 /// The bytes of a body as it was sent, and their share of the memory.
 struct Received(Vec<u8>, Share);
@@ -33,23 +37,53 @@ impl<const MOST: usize> FromRequest for JsonBody<MOST> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check_headers(request, MOST);
-        let room = request.app_data::<web::Data<State>>().map(|state| state.bodies.clone()).unwrap_or_default();
-        let payload = payload.take();
-        Box::pin(async move {
-            let Declared { length, encoding } = checked?;
-            let reading = read(payload, length, MOST, room.share());
-            let Received(body, share) =
-                tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| ApiError::RequestTimeout)??;
-            let body = match encoding {
-                None => body,
-                Some(encoding) => inflate(encoding, body, MOST).await?,
-            };
-            // Parsed at once, and then counted by the queue.
-            drop(share);
-            Ok(Self(body))
-        })
+        let receiving = receive(check_headers(request, MOST), room(request), payload.take(), MOST);
+        Box::pin(async { Ok(Self(receiving.await?)) })
     }
+}
+
+impl FromRequest for IngestBody {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        let state = request.app_data::<web::Data<State>>();
+        let checked = check_headers(request, MAX_BODY_BYTES);
+        let queue = |declared: &Declared| state.map_or(Ok(()), |state| state.ingest.check(declared.length));
+        if let Err(refusal) = checked.as_ref().map_or(Ok(()), queue) {
+            return Box::pin(async move {
+                discard(payload, MAX_BODY_BYTES).await;
+                Err(refusal)
+            });
+        }
+        let receiving = receive(checked, room(request), payload, MAX_BODY_BYTES);
+        Box::pin(async { Ok(Self(receiving.await?)) })
+    }
+}
+
+/// The memory that this server's bodies share.
+fn room(request: &HttpRequest) -> BodyRoom {
+    request.app_data::<web::Data<State>>().map(|state| state.bodies.clone()).unwrap_or_default()
+}
+
+async fn receive(
+    checked: Result<Declared, ApiError>,
+    room: BodyRoom,
+    payload: Payload,
+    most: usize,
+) -> Result<Vec<u8>, ApiError> {
+    let Declared { length, encoding } = checked?;
+    let reading = read(payload, length, most, room.share());
+    let Received(body, share) =
+        tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| ApiError::RequestTimeout)??;
+    let body = match encoding {
+        None => body,
+        Some(encoding) => inflate(encoding, body, most).await?,
+    };
+    // Parsed at once, and then counted by the queue.
+    drop(share);
+    Ok(body)
 }
 
 /// What the headers say of the body.
@@ -100,6 +134,22 @@ fn is_json(request: &HttpRequest) -> bool {
     };
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Lets a body pass that nobody wants, so that the connection stays good for the next request. What is too large or too
+/// slow is left to the connection.
+async fn discard(mut payload: Payload, most: usize) {
+    let passing = async {
+        let mut bytes = 0;
+        while let Ok(Some(Ok(chunk))) = tokio::time::timeout(BODY_IDLE, payload.next()).await {
+            bytes += chunk.len();
+            if bytes > most {
+                return;
+            }
+        }
+    };
+    // Its end does not matter: the refusal is the same.
+    let _ = tokio::time::timeout(BODY_TIMEOUT, passing).await;
 }
 
 async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Share) -> Result<Received, ApiError> {

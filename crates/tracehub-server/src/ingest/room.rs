@@ -14,7 +14,7 @@ const MIN_ROWS: usize = 10_000;
 pub(crate) const MAX_BYTES: usize = 64 << 20;
 /// How long what waits may take at the pace of the writer. Whoever is let in shall have the answer within a second;
 /// whoever is not learns it at once.
-const MAX_WAIT: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_millis(250);
 /// Entries in a group from which on its pace is that of the writer. Of smaller ones it is that of those who send.
 const TELLING_ROWS: usize = 2_000;
 /// The bytes of an entry in a body, as long as none has come.
@@ -62,6 +62,21 @@ impl Totals {
             || self.bytes.load(Ordering::Relaxed) >= MAX_BYTES / 10 * 9
     }
 
+    /// Whether there is room for a body of so many bytes at this moment.
+    pub(super) fn has_room(&self, body_bytes: usize) -> bool {
+        self.is_room_beside(self.rows.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed), body_bytes)
+    }
+
+    /// Whether a body may wait beside what waits. One always fits into an empty queue.
+    fn is_room_beside(&self, rows: usize, bytes: usize, body_bytes: usize) -> bool {
+        rows == 0 || (rows + self.rows_of(body_bytes) <= self.most_rows() && bytes + body_bytes <= MAX_BYTES)
+    }
+
+    /// How many entries a body of so many bytes has, going by those of late.
+    fn rows_of(&self, body_bytes: usize) -> usize {
+        (body_bytes / self.row_bytes.load(Ordering::Relaxed)).max(1)
+    }
+
     /// Learns from a group how much may wait: on a slow disk less than on a fast one.
     pub(crate) fn keep_pace(&self, rows: usize, took: Duration) {
         if rows < TELLING_ROWS {
@@ -96,17 +111,13 @@ impl Room {
         Arc::clone(&self.totals)
     }
 
-    /// Takes room for a body that is not parsed yet, unless that would be too much. How many entries it has is guessed
-    /// from those before. One batch always fits into an empty queue.
+    /// Takes room for a body that is not parsed yet, unless that would be too much.
     pub(super) fn take(totals: &Arc<Totals>, body_bytes: usize) -> Option<Self> {
-        let rows = (body_bytes / totals.row_bytes.load(Ordering::Relaxed)).max(1);
-        let room = Self { totals: Arc::clone(totals), rows, bytes: body_bytes };
-        let rows_before = totals.rows.fetch_add(rows, Ordering::Relaxed);
+        let room = Self { totals: Arc::clone(totals), rows: totals.rows_of(body_bytes), bytes: body_bytes };
+        let rows_before = totals.rows.fetch_add(room.rows, Ordering::Relaxed);
         let bytes_before = totals.bytes.fetch_add(body_bytes, Ordering::Relaxed);
-        let fits =
-            rows_before == 0 || (rows_before + rows <= totals.most_rows() && bytes_before + body_bytes <= MAX_BYTES);
         // Refused, `room` is dropped here and what was added goes again.
-        fits.then_some(room)
+        totals.is_room_beside(rows_before, bytes_before, body_bytes).then_some(room)
     }
 
     /// The room that the batch needs in truth, now that it is parsed. It may be more than there is: it is let in, and

@@ -7,14 +7,14 @@ use actix_web::{HttpRequest, Responder, web};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch, IngestError, IngestSingleAnswer};
 
 use crate::error::ApiError;
-use crate::extract::body::JsonBody;
+use crate::extract::body::IngestBody;
 use crate::state::State;
 
 /// The encodings that a body may have. Said with each answer, so that a client need not guess (RFC 9110, 12.5.3).
 pub(crate) const ACCEPTED_ENCODINGS: (header::HeaderName, &str) = (header::ACCEPT_ENCODING, "zstd, gzip");
 
 /// A body, or why it was not taken: that counts as a refusal too.
-type Received = Result<JsonBody, ApiError>;
+type Received = Result<IngestBody, ApiError>;
 
 pub(crate) async fn batch(
     request: HttpRequest,
