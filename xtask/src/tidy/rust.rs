@@ -8,7 +8,7 @@ const MOST_LINES: usize = 500;
 
 /// Every rule of this file on one source.
 pub(super) fn check(source: &Source) -> Vec<Finding> {
-    let rules = [first_line, length, sql, web_framework, environment, printing, allow];
+    let rules = [first_line, length, sql, composed_sql, web_framework, environment, printing, allow];
     rules.iter().flat_map(|rule| rule(source)).collect()
 }
 
@@ -37,6 +37,17 @@ fn sql(source: &Source) -> Vec<Finding> {
     let keywords = ["SELECT ", "INSERT INTO", "DELETE FROM", "CREATE TABLE"];
     find(source, "SQL belongs in crates/tracehub-core/src/store.", |line| {
         keywords.iter().any(|keyword| line.literals.contains(keyword))
+    })
+}
+
+/// What comes in is bound to a statement, never part of its text: then no text can be a statement.
+fn composed_sql(source: &Source) -> Vec<Finding> {
+    if source.is_test() || !within(source, &["crates/tracehub-core/src/store"]) {
+        return Vec::new();
+    }
+    let keywords = ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE ", "PRAGMA ", "VACUUM "];
+    find(source, "a statement is one literal; bind what changes in it.", |line| {
+        line.literals.contains('{') && keywords.iter().any(|keyword| line.literals.contains(keyword))
     })
 }
 
@@ -119,6 +130,13 @@ mod tests {
             assert!(lines_found(home, text).is_empty(), "{text} in {home}");
             assert!(lines_found("crates/tracehub-cli/tests/it/a.rs", text).is_empty(), "{text} in a test");
         }
+    }
+
+    #[test]
+    fn a_statement_is_not_composed() {
+        let composed = "//! A.\nformat!(\"SELECT {column} FROM entries\");\nformat!(\"{path} is no file\");";
+        assert_eq!(lines_found("crates/tracehub-core/src/store/a.rs", composed), [2]);
+        assert!(lines_found("crates/tracehub-core/tests/it/a.rs", composed).is_empty());
     }
 
     #[test]

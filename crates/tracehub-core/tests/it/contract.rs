@@ -32,6 +32,17 @@ fn source_and_direction_are_part_of_an_entrys_identity() {
     assert_eq!(receipts[0].inserted(), 4);
 }
 
+/// Zero has two signs and is one number, as it is for the original.
+#[test]
+fn a_timestamp_of_minus_zero_is_that_of_zero() {
+    let mut store = TempStore::new();
+    let receipts = store.writer.ingest(&[batch(&[note("c", -0.0, "a", "->"), note("c", 0.0, "a", "->")])], 1).unwrap();
+    assert_eq!((receipts[0].inserted(), receipts[0].duplicates()), (1, 1));
+    assert_eq!(store.writer.ingest(&[batch(&[note("c", 0.0, "a", "->")])], 2).unwrap()[0].duplicates(), 1);
+    assert_eq!(store.writer.ingest(&[batch(&[note("c", -0.0, "b", "->")])], 3).unwrap()[0].inserted(), 1);
+    assert_eq!(store.reopen().suffixes("c"), ["a", "b"]);
+}
+
 #[test]
 fn a_chain_comes_in_time_order_and_ties_in_order_of_arrival() {
     let mut store = TempStore::new();

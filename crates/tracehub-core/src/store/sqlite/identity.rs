@@ -191,15 +191,15 @@ impl<'a> IdentityRemoval<'a> {
 
 /// Gives back the keys that were only kept for entries before `oldest_left`, which are gone.
 pub(super) fn forget_collisions(connection: &Connection, oldest_left: i64) -> rusqlite::Result<()> {
-    let forget = |table| {
-        connection
-            .prepare_cached(&format!(
-                "DELETE FROM {table} WHERE key IN (SELECT key FROM identity_collisions WHERE newest_entry_id < ?1)"
-            ))?
-            .execute([oldest_left])
-    };
-    forget("identities")?;
-    forget("identity_collisions").map(drop)
+    connection
+        .prepare_cached(
+            "DELETE FROM identities WHERE key IN (SELECT key FROM identity_collisions WHERE newest_entry_id < ?1)",
+        )?
+        .execute([oldest_left])?;
+    connection
+        .prepare_cached("DELETE FROM identity_collisions WHERE newest_entry_id < ?1")?
+        .execute([oldest_left])
+        .map(drop)
 }
 
 /// The seed that the database was made with.

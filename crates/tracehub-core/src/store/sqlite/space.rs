@@ -67,11 +67,9 @@ impl SqliteWriter {
     pub(super) fn shrink(&self, bytes: u64) -> rusqlite::Result<u64> {
         let page = pragma(&self.connection, "PRAGMA page_size")?;
         let before = pragma(&self.connection, "PRAGMA page_count")?;
-        let mut vacuum = self.connection.prepare(&format!("PRAGMA incremental_vacuum({})", (bytes / page).max(1)))?;
-        let mut rows = vacuum.query([])?;
+        let pages = i64::try_from((bytes / page).max(1)).unwrap_or(i64::MAX);
         // Each row is a page that was freed.
-        while rows.next()?.is_some() {}
-        drop(rows);
+        self.connection.pragma(None, "incremental_vacuum", pages, |_| Ok(()))?;
         // The end of the file is cut off when the log is written into it.
         self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         let after = pragma(&self.connection, "PRAGMA page_count")?;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, Rows};
 
 use super::super::write::{Group, SqliteWriter};
-use super::row::{self, COLUMNS};
+use super::row;
 use super::set_aside::SetAside;
 use super::{ImportError, MigrationProgress};
 use crate::entry::EntryRef;
@@ -39,8 +39,7 @@ pub(super) fn copy(
 ) -> Result<Copied, ImportError> {
     let rows_total: u64 =
         old.query_row("SELECT count(*) FROM traces", [], |row| row.get(0)).map_err(ImportError::Old)?;
-    let mut select =
-        old.prepare(&format!("SELECT {} FROM traces ORDER BY id", COLUMNS.join(", "))).map_err(ImportError::Old)?;
+    let mut select = old.prepare(row::SELECT).map_err(ImportError::Old)?;
     let mut rows = select.query([]).map_err(ImportError::Old)?;
     let mut copier = Copier::new(set_aside);
     loop {

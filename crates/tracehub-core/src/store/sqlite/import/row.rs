@@ -23,6 +23,10 @@ pub(in crate::store::sqlite) const COLUMNS: [&str; 12] = [
     "created_at",
 ];
 
+/// Every row with its [`COLUMNS`], in the order of arrival.
+pub(super) const SELECT: &str = "SELECT id, source_id, correlation_id, timestamp, suffix, direction, operation, \
+     endpoint, data, hostname, raw_line, created_at FROM traces ORDER BY id";
+
 /// Why a row cannot be an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{column} {problem}")]
