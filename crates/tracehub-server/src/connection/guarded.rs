@@ -194,3 +194,52 @@ impl AsyncWrite for Guarded {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::places::Places;
+    use super::*;
+
+    /// A connection, and the other side of it. The clock stands still unless everybody waits for it.
+    async fn connection() -> (Guarded, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other_side = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (Guarded::new(Stream::Plain(stream), Places::new(1).take().unwrap()), other_side)
+    }
+
+    /// Seconds until the HTTP layer is told that the other side has ended, and whether that one is to hear why.
+    async fn end_of(connection: &mut Guarded) -> (u64, bool) {
+        let began = Instant::now();
+        assert_eq!(connection.read(&mut [0; 64]).await.unwrap(), 0);
+        (began.elapsed().as_secs(), connection.is_late)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_ends_without_a_word_and_one_in_a_head_is_told_why() {
+        let (mut silent, _other_side) = connection().await;
+        assert_eq!(end_of(&mut silent).await, (HEAD_TIMEOUT.as_secs(), true), "it never asked for anything");
+
+        let (mut idle, _other_side) = connection().await;
+        drop(idle.handle().begin());
+        assert_eq!(end_of(&mut idle).await, (KEEP_ALIVE.as_secs(), false));
+
+        let (mut slow, mut other_side) = connection().await;
+        drop(slow.handle().begin());
+        other_side.write_all(b"GET /he").await.unwrap();
+        assert_eq!(slow.read(&mut [0; 64]).await.unwrap(), 7);
+        assert_eq!(end_of(&mut slow).await, (HEAD_TIMEOUT.as_secs(), true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_a_request_is_answered_does_not_end() {
+        let (mut busy, _other_side) = connection().await;
+        let answering = busy.handle().begin();
+        assert!(tokio::time::timeout(KEEP_ALIVE * 10, busy.read(&mut [0; 64])).await.is_err());
+        drop(answering);
+        assert_eq!(end_of(&mut busy).await, (KEEP_ALIVE.as_secs(), false));
+    }
+}
