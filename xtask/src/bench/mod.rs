@@ -36,6 +36,8 @@ mod retention;
 #[cfg(feature = "bench")]
 mod soak;
 #[cfg(feature = "bench")]
+mod start;
+#[cfg(feature = "bench")]
 mod store;
 #[cfg(feature = "bench")]
 mod stuck;
@@ -94,6 +96,8 @@ enum Phase {
     Stuck,
     /// Three times as many entries as can be stored, for a minute
     Overload,
+    /// Starts after kill -9 on a database of a gigabyte
+    Start,
     /// What chains of 100,000 entries mean, found in this process
     Chain,
     /// The client SDK in this process, beside other telemetry senders: cost of a call, loss, memory

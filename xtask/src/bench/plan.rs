@@ -5,7 +5,9 @@ use clap::ValueEnum as _;
 
 use super::measure::{Sample, median};
 use super::report::Report;
-use super::{Options, Phase, chain, client, ingest, live, original, overload, reads, retention, soak, store, stuck};
+use super::{
+    Options, Phase, chain, client, ingest, live, original, overload, reads, retention, soak, start, store, stuck,
+};
 use crate::process::Interrupt;
 
 /// A run of the benchmark: how to measure, and what came out so far.
@@ -52,6 +54,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             Phase::Client => client::run(&mut plan)?,
             Phase::Stuck => stuck::run(&mut plan)?,
             Phase::Overload => overload::run(&mut plan)?,
+            Phase::Start => start::run(&mut plan)?,
             Phase::Original => original::run(&mut plan)?,
             Phase::Soak => soak::run(&mut plan)?,
         }
