@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
         cargo(["check", "--package", "tracehub-core"]).run()?;
         cargo(["check", "--package", "tracehub-core", "--features", "schema"]).run()?;
         cargo(["check", "--package", "tracehub-client", "--no-default-features"]).run()?;
-        for feature in ["actix-web", "compression", "fuzzing", "layer", "reqwest", "tower"] {
+        for feature in ["actix-web", "compression", "fuzzing", "layer", "reqwest", "tls", "tower"] {
             cargo(["check", "--package", "tracehub-client", "--no-default-features", "--features", feature]).run()?;
         }
         Ok(())

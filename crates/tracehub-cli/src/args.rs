@@ -58,6 +58,10 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "SECRET", env = "TRACEHUB_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
 
+    /// The authorities that vouch for an https server, as PEM, instead of the system's
+    #[arg(long, global = true, value_name = "FILE", env = "TRACEHUB_TLS_CA")]
+    pub(crate) tls_ca: Option<PathBuf>,
+
     /// Seconds to wait for an answer
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(REQUEST_TIMEOUTS))]

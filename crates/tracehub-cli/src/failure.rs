@@ -80,7 +80,7 @@ impl Failure {
 
 fn code_of(err: &QueryError) -> u8 {
     match err {
-        QueryError::InvalidUrl { .. } | QueryError::InvalidSecret => 2,
+        QueryError::InvalidUrl { .. } | QueryError::InvalidSecret | QueryError::Authorities { .. } => 2,
         QueryError::Unauthorized { .. } => 4,
         QueryError::Unreachable { .. } | QueryError::TimedOut { .. } => 5,
         _ => 1,
@@ -107,6 +107,12 @@ fn instead(nearest: &[String]) -> String {
 /// The error and what to do about it.
 fn explain(err: &QueryError) -> String {
     let next = match err {
+        QueryError::Unreachable { reason, .. } if reason.contains("CaUsedAsEndEntity") => {
+            "; the server shows the certificate of an authority: one of its own says `CA:FALSE` (docs/operations.md, HTTPS)"
+        }
+        QueryError::Unreachable { reason, .. } if reason.contains("certificate") => {
+            "; --tls-ca names a file with the certificates of those who vouch for the server"
+        }
         QueryError::Unreachable { .. } => {
             "; is it running? `tracehub-cli serve` (that is `tracehub-server`) starts one, --url names another"
         }

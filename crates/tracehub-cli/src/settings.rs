@@ -29,6 +29,10 @@ impl Settings {
         let client = TraceHubQueryClient::new(&args.url)?
             .with_timeout(Duration::from_secs(args.request_timeout))
             .with_secret(args.secret.clone().unwrap_or_default());
+        let client = match &args.tls_ca {
+            Some(file) => client.with_tls_ca(file)?,
+            None => client,
+        };
         Ok(Self { client })
     }
 }
@@ -94,6 +98,18 @@ fn merge(args: &mut Args, matches: &ArgMatches, file: &ConfigFile) -> Result<Vec
     let in_file = said.is_none() && connection.secret.is_some();
     // Its length is nobody's business either.
     keep("secret", connection.secret.as_ref().map(|_| "********".to_owned()), said, in_file);
+
+    let said = origin("tls_ca");
+    let in_file = file.tls_ca();
+    keep(
+        "tls_ca",
+        connection.tls_ca.as_ref().or(in_file.as_ref()).map(|path| path.display().to_string()),
+        said,
+        in_file.is_some(),
+    );
+    if said.is_none() {
+        connection.tls_ca = in_file;
+    }
 
     let said = origin("output");
     if let (None, Some(text)) = (said, &file.output) {

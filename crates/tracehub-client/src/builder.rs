@@ -10,14 +10,15 @@ use tracehub_core::redact::Redactor;
 
 use self::knobs::{
     BATCH_SIZE, FLUSH_INTERVAL, Lookup, MAX_BYTES, QUEUE_CAPACITY, RETRY_COUNT, SPOOL_MAX_BYTES, Seconds, TIMEOUT,
-    switch, text_variable,
+    path_variable, switch, text_variable,
 };
 use crate::client::TraceHubClient;
 use crate::complaint::{Complaint, ErrorHook};
 use crate::error::BuildError;
 use crate::guard::Handle;
-use crate::http::{BaseUrl, Secret};
+use crate::http::{BaseUrl, Secret, URL_FORM};
 use crate::transport::Transport;
+use crate::trust::Trust;
 use crate::worker::{self, Shared};
 
 mod knobs;
@@ -25,12 +26,15 @@ mod knobs;
 const URL_VARIABLE: &str = "TRACEHUB_URL";
 const SECRET_VARIABLE: &str = "TRACEHUB_SECRET";
 const SPOOL_VARIABLE: &str = "TRACEHUB_SPOOL_DIR";
+#[cfg(feature = "tls")]
+const TLS_CA_VARIABLE: &str = "TRACEHUB_TLS_CA";
 const CHECKPOINT_VARIABLE: &str = "CHECKPOINT_TRACING";
 
 /// What the worker needs to know, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) url: BaseUrl,
+    pub(crate) trust: Trust,
     pub(crate) secret: Option<Secret>,
     pub(crate) batch_size: usize,
     pub(crate) flush_interval: Duration,
@@ -64,6 +68,8 @@ pub(crate) struct SpoolSettings {
 #[must_use = "call build() to get the client"]
 pub struct TraceHubClientBuilder {
     url: String,
+    #[cfg(feature = "tls")]
+    tls_ca: Option<PathBuf>,
     secret: Option<Secret>,
     batch_size: usize,
     flush_interval: Duration,
@@ -83,6 +89,8 @@ impl TraceHubClientBuilder {
     pub(crate) fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
+            #[cfg(feature = "tls")]
+            tls_ca: None,
             secret: None,
             batch_size: 10,
             flush_interval: Duration::from_secs(1),
@@ -103,7 +111,7 @@ impl TraceHubClientBuilder {
     /// Starts from the environment; what is set afterwards in code wins. Variables that are not set, or are empty,
     /// leave the default: `TRACEHUB_URL` (none: disabled), `TRACEHUB_BATCH_SIZE`, `TRACEHUB_FLUSH_INTERVAL` and
     /// `TRACEHUB_TIMEOUT` (seconds, with a fraction if need be), `TRACEHUB_RETRY_COUNT`, `TRACEHUB_SECRET`,
-    /// `TRACEHUB_SPOOL_DIR`, and `CHECKPOINT_TRACING` (`0` switches [checkpoints](Self::checkpoints) off).
+    /// `TRACEHUB_SPOOL_DIR`, `TRACEHUB_TLS_CA` (with the feature `tls`), and `CHECKPOINT_TRACING` (`0` switches [checkpoints](Self::checkpoints) off).
     ///
     /// # Errors
     /// [`BuildError::InvalidVariable`] names the variable, its value (but not the secret's) and what was expected.
@@ -112,7 +120,7 @@ impl TraceHubClientBuilder {
     }
 
     fn from_lookup(lookup: &Lookup<'_>) -> Result<Self, BuildError> {
-        let expected_url = "http://host[:port][/prefix]";
+        let expected_url = URL_FORM;
         let url = text_variable(URL_VARIABLE, expected_url, lookup)?.unwrap_or_default();
         if !url.is_empty()
             && let Err(problem) = BaseUrl::parse(&url)
@@ -134,20 +142,31 @@ impl TraceHubClientBuilder {
         }
         let defaults = Self::new(&url);
         Ok(Self {
+            #[cfg(feature = "tls")]
+            tls_ca: path_variable(TLS_CA_VARIABLE, lookup),
             secret,
             batch_size: BATCH_SIZE.read(lookup)?.unwrap_or(defaults.batch_size),
             flush_interval: FLUSH_INTERVAL.read(lookup)?.map_or(defaults.flush_interval, |it| it.0),
             timeout: TIMEOUT.read(lookup)?.map_or(defaults.timeout, |it| it.0),
             retry_count: RETRY_COUNT.read(lookup)?.unwrap_or(defaults.retry_count),
             takes_checkpoints: switch(CHECKPOINT_VARIABLE, lookup)?.unwrap_or(defaults.takes_checkpoints),
-            spool_dir: lookup(SPOOL_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from),
+            spool_dir: path_variable(SPOOL_VARIABLE, lookup),
             ..defaults
         })
     }
 
-    /// Sets the server's address, `http://host[:port][/prefix]`. Empty: the client is disabled.
+    /// Sets the server's address, `http://host[:port][/prefix]`, or `https` with the feature `tls`. Empty: the client is
+    /// disabled.
     pub fn url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.url);
+        self
+    }
+
+    /// Takes only the word of the authorities in this file of PEM certificates for the certificate of an `https` server;
+    /// default: of the system's. [`build`](Self::build) reads the file.
+    #[cfg(feature = "tls")]
+    pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls_ca = Some(file.into());
         self
     }
 
@@ -270,6 +289,7 @@ impl TraceHubClientBuilder {
         if self.secret.as_ref().is_some_and(|secret| secret.header().is_none()) {
             return Err(BuildError::InvalidSecret);
         }
+        let trust = self.trust()?;
         if self.url.is_empty() {
             return Ok(TraceHubClient::disabled());
         }
@@ -278,6 +298,7 @@ impl TraceHubClientBuilder {
         let shared = Arc::new(Shared::new(self.queue_capacity, self.max_bytes));
         let settings = Settings {
             url,
+            trust,
             secret: self.secret,
             batch_size: self.batch_size,
             flush_interval: self.flush_interval,
@@ -290,6 +311,19 @@ impl TraceHubClientBuilder {
         worker::start(&settings, Arc::clone(&shared), connect)?;
         let handle = Handle::new(shared, settings.url, self.takes_checkpoints, self.drop_deadline);
         Ok(TraceHubClient::with_worker(handle))
+    }
+
+    /// Whose word for the server's certificate is taken.
+    #[cfg(feature = "tls")]
+    fn trust(&self) -> Result<Trust, BuildError> {
+        let Some(file) = &self.tls_ca else { return Ok(Trust::default()) };
+        Trust::read(file).map_err(|source| BuildError::Authorities { file: file.clone(), source })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same as with TLS")]
+    fn trust(&self) -> Result<Trust, BuildError> {
+        Ok(Trust::default())
     }
 }
 
@@ -345,12 +379,11 @@ mod tests {
 
     #[test]
     fn a_bad_variable_is_named_with_its_value_and_what_was_expected() {
+        const ONLY: &str =
+            if cfg!(feature = "tls") { "must start with http:// or https://" } else { "must start with http://" };
+        let url = format!("TRACEHUB_URL must be {URL_FORM} ({ONLY}), is \"hub:8099\"");
         let cases = [
-            (
-                "TRACEHUB_URL",
-                "https://hub",
-                "TRACEHUB_URL must be http://host[:port][/prefix] (must start with http:// (TLS is not built in)), is \"https://hub\"",
-            ),
+            ("TRACEHUB_URL", "hub:8099", url.as_str()),
             ("TRACEHUB_BATCH_SIZE", "ten", "TRACEHUB_BATCH_SIZE must be a whole number from 1 to 10000, is \"ten\""),
             ("TRACEHUB_BATCH_SIZE", "0", "TRACEHUB_BATCH_SIZE must be a whole number from 1 to 10000, is \"0\""),
             (

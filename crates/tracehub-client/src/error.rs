@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The URL is not `http://host[:port][/prefix]`.
+    /// The URL is not `http://host[:port][/prefix]`, or `https` with the feature `tls`.
     #[error("the url {url:?} cannot be used: {reason}")]
     InvalidUrl {
         /// The URL, without user name and password.
@@ -38,6 +38,15 @@ pub enum BuildError {
         value: Option<String>,
         /// What was expected.
         expected: String,
+    },
+    /// The authorities that vouch for the server's certificate cannot be read.
+    #[error("the certificates in {} cannot be used", .file.display())]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
     },
     /// The spool's folder cannot be made or written.
     #[error("the spool folder {} cannot be used", .folder.display())]
@@ -85,7 +94,7 @@ pub enum Refused {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// The URL is not `http://host[:port][/prefix]`, or cannot hold the id that was asked for.
+    /// The URL is not `http://host[:port][/prefix]`, or `https` with the feature `tls`, or cannot hold the id that was asked for.
     #[error("the url {url:?} cannot be used: {reason}")]
     InvalidUrl {
         /// The URL, without user name and password.
@@ -96,6 +105,14 @@ pub enum QueryError {
     /// The secret has characters that an HTTP header cannot carry. Its text is not repeated.
     #[error("the secret has characters that an HTTP header cannot carry")]
     InvalidSecret,
+    /// The authorities that vouch for the server's certificate cannot be read.
+    #[error("the certificates in {} cannot be used: {reason}", .file.display())]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// There was no connection, or it broke.
     #[error("{url} cannot be reached: {reason}")]
     Unreachable {
@@ -169,6 +186,7 @@ impl QueryError {
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::InvalidUrl { .. }
             | Self::InvalidSecret
+            | Self::Authorities { .. }
             | Self::Unauthorized { .. }
             | Self::Malformed { .. }
             | Self::Unsupported { .. }

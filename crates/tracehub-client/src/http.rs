@@ -9,6 +9,8 @@ use reqwest::{Response, Url};
 use serde::Deserialize;
 use tracehub_core::wire::error::FieldError;
 
+use crate::trust::Trust;
+
 /// The header that carries the secret.
 pub(crate) const SECRET_HEADER: &str = "X-TraceHub-Secret";
 
@@ -19,7 +21,11 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The most characters of a server's refusal that are repeated.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// A server's address: `http://host[:port][/prefix]`, without a trailing slash.
+/// What a server's address looks like.
+pub(crate) const URL_FORM: &str =
+    if cfg!(feature = "tls") { "http[s]://host[:port][/prefix]" } else { "http://host[:port][/prefix]" };
+
+/// A server's address: [`URL_FORM`], without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseUrl(String);
 
@@ -36,8 +42,14 @@ impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, UrlProblem> {
         let problem = |reason: &str| UrlProblem { url: without_credentials(text), reason: reason.to_owned() };
         let url = Url::parse(text).map_err(|err| problem(&err.to_string()))?;
-        if url.scheme() != "http" {
-            return Err(problem("must start with http:// (TLS is not built in)"));
+        match url.scheme() {
+            "http" => {}
+            "https" if cfg!(feature = "tls") => {}
+            "https" => {
+                return Err(problem("must start with http:// (https needs the feature `tls` of tracehub-client)"));
+            }
+            _ if cfg!(feature = "tls") => return Err(problem("must start with http:// or https://")),
+            _ => return Err(problem("must start with http://")),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(problem("must not carry a user name or a password"));
@@ -50,6 +62,12 @@ impl BaseUrl {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether what is sent there is encrypted.
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
     }
 
     /// The address of a route; `path` starts with a slash.
@@ -90,12 +108,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A keep-alive HTTP client with the settings that both sides use.
+/// A keep-alive HTTP client for one server, with the settings that both sides use.
 ///
 /// It follows no redirects (one could carry the secret to another host) and uses no proxies of the environment (the
 /// environment is read in one place, and a hub usually listens on the loopback or the local network).
-pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+pub(crate) fn client(base: &BaseUrl, trust: &Trust) -> Result<reqwest::Client, reqwest::Error> {
+    trust
+        .check(base, reqwest::Client::builder())
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
@@ -166,7 +185,7 @@ mod tests {
     fn addresses_that_cannot_work_are_refused_without_their_password() {
         for (text, shown) in [
             ("localhost:8099", "localhost:8099"),
-            ("https://hub", "https://hub"),
+            ("ftp://hub", "ftp://hub"),
             ("http://", "http://"),
             ("http://me:pass@hub", "http://...@hub"),
             ("me:pass@hub", "...@hub"),
@@ -176,6 +195,15 @@ mod tests {
             let problem = BaseUrl::parse(text).unwrap_err();
             assert_eq!(problem.url, shown, "{}", problem.reason);
         }
+    }
+
+    #[test]
+    fn https_is_taken_where_it_is_built_in() {
+        let parsed = BaseUrl::parse("HTTPS://hub:8099/");
+        #[cfg(feature = "tls")]
+        assert!(parsed.unwrap().is_https());
+        #[cfg(not(feature = "tls"))]
+        assert!(parsed.unwrap_err().reason.contains("feature `tls`"));
     }
 
     #[test]

@@ -70,6 +70,7 @@ mod stats;
 mod stream;
 mod test_sink;
 mod transport;
+mod trust;
 mod worker;
 
 pub use builder::TraceHubClientBuilder;
@@ -101,6 +102,6 @@ pub use tracehub_core::wire::stats::{IngestStats, QueueStats, StatsAnswer, Store
 pub use tracehub_core::{Direction, InvalidEntry, TraceEntry};
 
 /// The examples of the guide, compiled as tests.
-#[cfg(all(doctest, feature = "actix-web", feature = "layer", feature = "reqwest", feature = "tower"))]
+#[cfg(all(doctest, feature = "actix-web", feature = "layer", feature = "reqwest", feature = "tls", feature = "tower"))]
 #[doc = include_str!("../../../docs/client.md")]
 struct Guide;

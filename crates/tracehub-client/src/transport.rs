@@ -9,6 +9,7 @@ use tracehub_core::wire::ingest::IngestAnswer;
 
 use crate::compression::{Compression, ENCODING};
 use crate::http::{self, BaseUrl};
+use crate::trust::Trust;
 
 /// The most bytes that are read of an answer.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -44,14 +45,19 @@ pub(crate) struct HttpTransport {
 
 impl HttpTransport {
     /// Must be called, used and dropped on the thread whose runtime drives it.
-    pub(crate) fn new(base: &BaseUrl, secret: Option<HeaderValue>, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        base: &BaseUrl,
+        trust: &Trust,
+        secret: Option<HeaderValue>,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(secret) = secret {
             headers.insert(http::SECRET_HEADER, secret);
         }
         let compression = Compression::default();
-        Ok(Self { http: http::client()?, url: base.join("/ingest"), headers, timeout, compression })
+        Ok(Self { http: http::client(base, trust)?, url: base.join("/ingest"), headers, timeout, compression })
     }
 
     fn request(&self) -> RequestBuilder {

@@ -140,7 +140,7 @@ fn worker_error(source: io::Error) -> BuildError {
 /// The wire that clients have by default.
 pub(crate) fn connect_http(settings: &Settings) -> io::Result<HttpTransport> {
     let secret = settings.secret.as_ref().and_then(Secret::header);
-    HttpTransport::new(&settings.url, secret, settings.timeout).map_err(io::Error::other)
+    HttpTransport::new(&settings.url, &settings.trust, secret, settings.timeout).map_err(io::Error::other)
 }
 
 fn build<T>(
@@ -273,11 +273,13 @@ mod tests {
     use crate::item::Item;
     use crate::transport::Outcome;
     use crate::transport::double::Double;
+    use crate::trust::Trust;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn settings() -> Settings {
         Settings {
+            trust: Trust::default(),
             url: BaseUrl::parse("http://hub").unwrap(),
             secret: None,
             batch_size: 10,

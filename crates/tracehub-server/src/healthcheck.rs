@@ -1,6 +1,8 @@
-//! `tracehub-server healthcheck`: one question over plain HTTP, for containers that have no curl.
+//! `tracehub-server healthcheck`: one question over HTTP or HTTPS, for containers that have no curl.
 
-use std::io::{self, Read as _, Write as _};
+mod tls;
+
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
@@ -58,14 +60,20 @@ pub fn check(args: &Args, url: Option<&str>) -> Result<(), HealthcheckError> {
     };
     let bad = |reason| HealthcheckError::Url { url: url.clone(), reason };
     let parsed: Uri = url.parse().map_err(|_| bad("it is not a URL"))?;
-    if parsed.scheme_str() != Some("http") {
-        return Err(bad("it does not begin with http://"));
-    }
+    let is_https = match parsed.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err(bad("it does not begin with http:// or https://")),
+    };
     let authority = parsed.authority().ok_or_else(|| bad("it names no host"))?;
-    let target = (authority.host().trim_matches(['[', ']']), authority.port_u16().unwrap_or(80));
+    let host = authority.host().trim_matches(['[', ']']);
+    let port = authority.port_u16().unwrap_or(if is_https { 443 } else { 80 });
     let path = parsed.path_and_query().map_or("/", |path| path.as_str());
     let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
-    let answer = ask(target, &request).map_err(|source| HealthcheckError::Silent { url: url.clone(), source })?;
+    let answer = connect(host, port).and_then(|connection| {
+        if is_https { ask(&mut tls::encrypt(host, connection)?, &request) } else { ask(&mut { connection }, &request) }
+    });
+    let answer = answer.map_err(|source| HealthcheckError::Silent { url: url.clone(), source })?;
     if answer.starts_with("HTTP/1.1 200 ") {
         return Ok(());
     }
@@ -80,35 +88,60 @@ fn own_url(args: &Args) -> Result<String, HealthcheckError> {
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    let url = format!("http://{address}/readyz");
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/readyz");
     if args.port == 0 {
         return Err(HealthcheckError::Url { url, reason: "a server that took a free port must be named" });
-    }
-    if args.tls_cert.is_some() {
-        return Err(HealthcheckError::Url { url, reason: "the server speaks TLS, and this check does not" });
     }
     Ok(url)
 }
 
-/// Sends a request and gives what comes back. Every wait is bounded, and all of them together.
-fn ask(target: (&str, u16), request: &str) -> io::Result<String> {
+/// A connection whose waits are bounded, all of them together.
+struct Hurried {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+fn connect(host: &str, port: u16) -> io::Result<Hurried> {
     let deadline = Instant::now() + PATIENCE;
-    let late = || io::Error::new(io::ErrorKind::TimedOut, "it took too long");
-    let left = || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or_else(late);
-    let address = target.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
-    let mut stream = TcpStream::connect_timeout(&address, left()?)?;
-    stream.set_write_timeout(Some(left()?))?;
-    stream.write_all(request.as_bytes())?;
+    let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+    Ok(Hurried { stream: TcpStream::connect_timeout(&address, left(deadline)?)?, deadline })
+}
+
+fn left(deadline: Instant) -> io::Result<Duration> {
+    deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or_else(late)
+}
+
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it took too long")
+}
+
+impl Read for Hurried {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(left(self.deadline)?))?;
+        self.stream.read(into).map_err(|err| if err.kind() == io::ErrorKind::WouldBlock { late() } else { err })
+    }
+}
+
+impl Write for Hurried {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(left(self.deadline)?))?;
+        self.stream.write(bytes).map_err(|err| if err.kind() == io::ErrorKind::WouldBlock { late() } else { err })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Sends a request and gives what comes back until the other side ends.
+fn ask(connection: &mut (impl Read + Write), request: &str) -> io::Result<String> {
+    connection.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    let mut part = [0; 4096];
-    while (answer.len() as u64) < MOST_BYTES {
-        stream.set_read_timeout(Some(left()?))?;
-        match stream.read(&mut part) {
-            Ok(0) => break,
-            Ok(length) => answer.extend_from_slice(&part[..length]),
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Err(late()),
-            Err(err) => return Err(err),
-        }
+    match connection.take(MOST_BYTES).read_to_end(&mut answer) {
+        // Whoever has answered may end TLS without a word.
+        Err(err) if answer.is_empty() || err.kind() != io::ErrorKind::UnexpectedEof => return Err(err),
+        _ => {}
     }
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
@@ -134,7 +167,8 @@ mod tests {
         assert_eq!(url(&["--port", "1", "--host", "0.0.0.0"]).unwrap(), "http://127.0.0.1:1/readyz");
         assert_eq!(url(&["--port", "1", "--host", "[::]"]).unwrap(), "http://[::1]:1/readyz");
         assert!(url(&["--port", "0"]).is_err());
-        assert!(url(&["--port", "1", "--tls-cert", "c", "--tls-key", "k"]).is_err());
+        let encrypted = url(&["--port", "1", "--tls-cert", "c", "--tls-key", "k"]);
+        assert_eq!(encrypted.unwrap(), "https://127.0.0.1:1/readyz");
     }
 
     #[test]

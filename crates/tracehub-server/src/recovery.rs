@@ -136,6 +136,10 @@ mod tests {
             unreachable!("only probes")
         }
 
+        fn settle(&mut self) -> Result<(), StoreError> {
+            unreachable!("only probes")
+        }
+
         fn size(&self) -> Result<StoreSize, StoreError> {
             unreachable!("only probes")
         }

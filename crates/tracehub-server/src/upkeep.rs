@@ -24,6 +24,8 @@ const WORTH_GIVING_SHARE: u64 = 4;
 const SLACK_SHARE: u64 = 128;
 /// How often the disk is looked at while it has room. At full speed far less than the floor is written meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the store may settle, which may hold the writer up.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// The writer's other work.
 pub(crate) struct Upkeep {
@@ -38,6 +40,7 @@ pub(crate) struct Upkeep {
     giving_back: bool,
     obstacle: Option<Trouble>,
     next_look: Instant,
+    next_settling: Instant,
 }
 
 /// A clean-up under way.
@@ -60,6 +63,7 @@ impl Upkeep {
             giving_back: false,
             obstacle: None,
             next_look: Instant::now(),
+            next_settling: Instant::now(),
         }
     }
 
@@ -123,7 +127,18 @@ impl Upkeep {
         let limit = u32::try_from(rows).unwrap_or(u32::MAX).max(MIN_DELETED_PER_STEP);
         self.delete_expired(store, limit, now)?;
         self.evict(store, limit)?;
-        self.give_back(store)
+        self.give_back(store)?;
+        self.settle(store)
+    }
+
+    fn settle(&mut self, store: &mut dyn StoreWriter) -> Result<(), StoreError> {
+        if Instant::now() < self.next_settling {
+            return Ok(());
+        }
+        self.next_settling = Instant::now() + SETTLE_EVERY;
+        let outcome = store.settle();
+        log_failure(&outcome);
+        outcome
     }
 
     /// Ends a clean-up that cannot go on; the next one finds what is left.

@@ -212,7 +212,7 @@ impl Template {
         let text = String::from_utf8_lossy(&request);
         let after = |key: &str| text.match_indices(key).map(|(place, _)| place + key.len()).collect();
         let (ids, times) = (after("\"correlation_id\":\""), after("\"timestamp\":"));
-        Self { ids, times, request }
+        Self { request, ids, times }
     }
 
     /// New chains, of a moment.

@@ -55,6 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let recording = record::record(durability, options.requests, &interrupt)?;
         let findings = replay::replay(&recording, options.images, options.seed, &interrupt)?;
         println!("{}", findings.row(durability));
+        findings.damages.iter().for_each(|damage| println!("  {damage}"));
         promised.get_or_insert(findings);
     }
     promised.map_or(Ok(()), |full| full.check())

@@ -36,6 +36,8 @@ pub(super) struct Findings {
     hasty: u32,
     /// The first few images that are not as they should be.
     examples: Vec<String>,
+    /// Those whose database is broken.
+    pub(super) damages: Vec<String>,
 }
 
 impl Findings {
@@ -118,6 +120,9 @@ pub(super) fn replay(recording: &Recording, images: u32, seed: u64, interrupt: &
             findings.halves += verdict.halves;
             findings.broken += u32::from(verdict.broken.is_some());
             findings.alarms += u32::from(verdict.alarm);
+            if let Some(reason) = &verdict.broken {
+                findings.damages.push(format!("cut after call {number} ({left:?}): {reason}"));
+            }
             if verdict != super::judge::Verdict::default() {
                 findings.note(|| format!("cut after call {number} ({left:?}): {verdict:?}"));
             }

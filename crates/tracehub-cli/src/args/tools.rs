@@ -187,7 +187,7 @@ pub(crate) enum ConfigCommand {
     /// Show each setting, its value and where that came from
     #[command(after_help = "Example:\n  tracehub-cli --url http://hub:8099 config show\n\n\
         A flag goes before an environment variable, that before the config file, that before the default. The file is \
-        TOML with any of the keys url, secret, secret_file, output, color, utc, \
-        request_timeout, pager.")]
+        TOML with any of the keys url, secret, secret_file, tls_ca, output, color, \
+        utc, request_timeout, pager.")]
     Show,
 }

@@ -16,6 +16,7 @@ pub(crate) struct ConfigFile {
     pub(crate) url: Option<String>,
     secret: Option<String>,
     secret_file: Option<PathBuf>,
+    tls_ca: Option<PathBuf>,
     pub(crate) output: Option<String>,
     pub(crate) color: Option<String>,
     pub(crate) utc: Option<bool>,
@@ -53,14 +54,23 @@ impl ConfigFile {
         Ok(file)
     }
 
+    /// The file with the authorities; a relative name begins at the config file's folder.
+    pub(crate) fn tls_ca(&self) -> Option<PathBuf> {
+        self.tls_ca.as_ref().map(|name| self.beside(name))
+    }
+
     /// The secret, from here or from the file that is named here; a relative name begins at the config file's folder.
     pub(crate) fn secret(&self) -> Result<Option<String>, Failure> {
         let Some(name) = &self.secret_file else { return Ok(self.secret.clone()) };
-        let path = self.path.parent().unwrap_or(Path::new("")).join(name);
+        let path = self.beside(name);
         let text = std::fs::read_to_string(&path)
             .map_err(|err| self.wrong(&format!("secret_file {} cannot be read: {err}", path.display())))?;
         warn_if_others_read(&path);
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    fn beside(&self, name: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(name)
     }
 
     /// An error of this file.

@@ -48,6 +48,7 @@ fn each_value_is_shown_with_where_it_came_from() {
             "config file {}\n\nSETTING          VALUE       FROM\n\
              url              http://env  environment\n\
              secret           ********    file\n\
+             tls_ca           -           default\n\
              output           table       default\n\
              color            always      flag\n\
              utc              true        file\n\

@@ -360,3 +360,55 @@ fn a_reader_that_leaves_early_ends_every_command_quietly() {
         assert!(!first.is_empty(), "{args:?}");
     }
 }
+
+/// A certificate for this machine that vouches for itself, and its key, as files.
+fn certificate(folder: &Path, name: &str, is_ca: rcgen::IsCa) -> (PathBuf, PathBuf) {
+    let signing_key = rcgen::KeyPair::generate().expect("a key");
+    let mut parameters = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).expect("parameters");
+    parameters.is_ca = is_ca;
+    let made = parameters.self_signed(&signing_key).expect("a certificate");
+    let (chain, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    std::fs::write(&chain, made.pem()).expect("the certificate is written");
+    std::fs::write(&key, signing_key.serialize_pem()).expect("the key is written");
+    (chain, key)
+}
+
+/// A server that speaks HTTPS with a certificate.
+fn encrypted((chain, key): &(PathBuf, PathBuf)) -> Real {
+    let text = |path: &Path| path.to_str().expect("a text").to_owned();
+    Real::start(&["--tls-cert", &text(chain), "--tls-key", &text(key)])
+}
+
+#[test]
+fn an_https_server_is_asked_if_those_who_are_named_vouch_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = certificate(folder.path(), "server", rcgen::IsCa::NoCa);
+    let (stranger, _) = certificate(folder.path(), "stranger", rcgen::IsCa::NoCa);
+    let text = |path: &Path| path.to_str().expect("a text").to_owned();
+    let real = encrypted(&own);
+    let (chain, key) = own;
+    assert!(real.url.starts_with("https://"), "{}", real.url);
+    let health = real.ok(&["--tls-ca", &text(&chain), "health"]);
+    assert!(health.contains("healthy"), "{health}");
+
+    let (code, _, err) = run(&real.url, &["--tls-ca", &text(&stranger), "health"]);
+    assert!(code == 5 && err.contains("certificate") && err.contains("--tls-ca names a file"), "{code}: {err}");
+    // The system's authorities are whom this variable names.
+    let mut command = cli(&real.url, &["health"]);
+    let unnamed = command.env("SSL_CERT_FILE", &stranger).output().unwrap();
+    assert_eq!(unnamed.status.code(), Some(5), "{unnamed:?}");
+    let named = command.env("SSL_CERT_FILE", &chain).output().unwrap();
+    assert!(named.status.success(), "{named:?}");
+
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "tls_ca = \"server.pem\"\n").unwrap();
+    assert!(real.ok(&["--config", &text(&config), "health"]).contains("healthy"));
+    for (file, reason) in [(folder.path().join("nowhere"), "No such file"), (key, "no `BEGIN CERTIFICATE`")] {
+        let (code, _, err) = run(&real.url, &["--tls-ca", &text(&file), "health"]);
+        assert!(code == 2 && err.contains(&text(&file)) && err.contains(reason), "{code}: {err}");
+    }
+
+    let authority = certificate(folder.path(), "authority", rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
+    let (code, _, err) = run(&encrypted(&authority).url, &["--tls-ca", &text(&authority.0), "health"]);
+    assert!(code == 5 && err.contains("`CA:FALSE`"), "{code}: {err}");
+}

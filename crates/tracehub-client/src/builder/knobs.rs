@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -131,6 +132,11 @@ pub(super) fn text_variable(
             expected: expected.to_owned(),
         }),
     }
+}
+
+/// A variable that names a file or a folder; none if it is not set or empty.
+pub(super) fn path_variable(variable: &str, lookup: &Lookup<'_>) -> Option<PathBuf> {
+    lookup(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// A variable that says yes or no.

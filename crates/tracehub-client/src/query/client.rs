@@ -1,5 +1,7 @@
 //! What can be asked: chains, their calls, lists, the newest entries, health.
 
+#[cfg(feature = "tls")]
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -12,6 +14,7 @@ use super::{Clocks, CorrelationPages, CorrelationQuery, RecentQuery};
 use crate::blocking;
 use crate::error::QueryError;
 use crate::http::{self, BaseUrl, Secret};
+use crate::trust::Trust;
 
 /// How long one request may take when nothing else is set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +42,7 @@ const DEFAULT_ANSWER_LIMIT: usize = 256 << 20;
 #[derive(Debug, Clone)]
 pub struct TraceHubQueryClient {
     pub(super) base: BaseUrl,
+    trust: Trust,
     pub(super) http: reqwest::Client,
     pub(super) timeout: Duration,
     pub(super) answer_limit: usize,
@@ -49,12 +53,13 @@ impl TraceHubQueryClient {
     /// A client of the server at `url`, with a timeout of 10 s and no secret. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`QueryError::InvalidUrl`] if `url` is not `http://host[:port][/prefix]`.
+    /// [`QueryError::InvalidUrl`] if `url` is not `http://host[:port][/prefix]`, or `https` with the feature `tls`.
     pub fn new(url: &str) -> Result<Self, QueryError> {
         let base = BaseUrl::parse(url)
             .map_err(|problem| QueryError::InvalidUrl { url: problem.url, reason: problem.reason })?;
-        let http = connections(&base)?;
-        Ok(Self { base, http, timeout: DEFAULT_TIMEOUT, answer_limit: DEFAULT_ANSWER_LIMIT, secret: None })
+        let trust = Trust::default();
+        let http = connections(&base, &trust)?;
+        Ok(Self { base, trust, http, timeout: DEFAULT_TIMEOUT, answer_limit: DEFAULT_ANSWER_LIMIT, secret: None })
     }
 
     /// A twin with the same settings for programs without async. See [`blocking`].
@@ -71,7 +76,7 @@ impl TraceHubQueryClient {
     /// [`QueryError::Worker`] if its thread cannot be started.
     pub fn blocking(&self) -> Result<blocking::TraceHubQueryClient, QueryError> {
         // Connections are kept alive by the runtime that opened them, and that one may be waiting for the twin.
-        blocking::TraceHubQueryClient::of(Self { http: connections(&self.base)?, ..self.clone() })
+        blocking::TraceHubQueryClient::of(Self { http: connections(&self.base, &self.trust)?, ..self.clone() })
     }
 
     /// Sets how long one request may take, its whole answer included; of a stream, until its answer starts.
@@ -100,6 +105,27 @@ impl TraceHubQueryClient {
         let secret = secret.into();
         self.secret = (!secret.is_empty()).then(|| Secret::new(secret));
         self
+    }
+
+    /// Takes only the word of the authorities in this file of PEM certificates for the certificate of an `https` server,
+    /// instead of that of the system's. The file is read now.
+    ///
+    /// ```no_run
+    /// use tracehub_client::TraceHubQueryClient;
+    ///
+    /// let client = TraceHubQueryClient::new("https://hub:8099")?.with_tls_ca("/etc/tracehub/ca.pem")?;
+    /// # Ok::<(), tracehub_client::QueryError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`QueryError::Authorities`] if the file cannot be read or holds no certificate.
+    #[cfg(feature = "tls")]
+    pub fn with_tls_ca(mut self, file: impl AsRef<Path>) -> Result<Self, QueryError> {
+        let file = file.as_ref();
+        self.trust = Trust::read(file)
+            .map_err(|err| QueryError::Authorities { file: file.to_owned(), reason: err.to_string() })?;
+        self.http = connections(&self.base, &self.trust)?;
+        Ok(self)
     }
 
     /// The server's address, without a trailing slash.
@@ -276,6 +302,7 @@ impl TraceHubQueryClient {
     }
 }
 
-fn connections(base: &BaseUrl) -> Result<reqwest::Client, QueryError> {
-    http::client().map_err(|err| QueryError::InvalidUrl { url: base.as_str().to_owned(), reason: http::reason(&err) })
+fn connections(base: &BaseUrl, trust: &Trust) -> Result<reqwest::Client, QueryError> {
+    http::client(base, trust)
+        .map_err(|err| QueryError::InvalidUrl { url: base.as_str().to_owned(), reason: http::reason(&err) })
 }

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// The room that deleted entries took could not be given back.
     #[error("cannot give back the room of deleted entries")]
     GiveBack(#[source] BoxError),
+    /// What was committed could not be brought to where it belongs.
+    #[error("cannot write the log into the database")]
+    Settle(#[source] BoxError),
     /// How much room there is could not be found out.
     #[error("cannot tell how much room the store takes")]
     Size(#[source] BoxError),

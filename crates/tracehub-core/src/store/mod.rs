@@ -130,6 +130,14 @@ pub trait StoreWriter: Send {
     /// The store could not; it is as it was.
     fn give_back(&mut self, bytes: u64) -> Result<u64, StoreError>;
 
+    /// Brings what was committed to where it belongs if it has piled up on the way, which happens when somebody reads at
+    /// every moment. Waits for readers then: some 50 ms, and up to a second when far too much has piled up. Those that stay
+    /// longer are met again by the next call.
+    ///
+    /// # Errors
+    /// The store could not; it is as it was.
+    fn settle(&mut self) -> Result<(), StoreError>;
+
     /// How much room the store takes, and has. Cheap enough to ask at every commit.
     ///
     /// # Errors

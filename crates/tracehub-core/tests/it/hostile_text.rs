@@ -95,7 +95,7 @@ fn store_and_find(store: &mut TempStore, entry: &Hostile, number: u32) -> Result
         "data": { "text": entry.raw_line }, "raw_line": entry.raw_line,
     }] });
     let batch = IngestBatch::parse(body.to_string().into_bytes()).expect("a valid batch");
-    prop_assert_eq!(store.writer.ingest(&[batch], i64::from(number)).unwrap()[0].inserted(), 1);
+    prop_assert_eq!(store.writer.ingest(&[batch], i64::from(number)).expect("it is stored")[0].inserted(), 1);
     let mut seen = Vec::new();
     let filter = ChainFilter { source_id: Some(&entry.source), since_timestamp: None };
     store
@@ -107,7 +107,7 @@ fn store_and_find(store: &mut TempStore, entry: &Hostile, number: u32) -> Result
                 found.raw_line.map(str::to_owned),
             ));
         })
-        .unwrap();
+        .expect("the chain is read");
     let said =
         [&id, &entry.source, &entry.operation, &entry.endpoint, &entry.hostname, &entry.suffix].map(Clone::clone);
     prop_assert_eq!(seen, [(said, Some(entry.raw_line.clone()))]);
@@ -121,8 +121,14 @@ fn store_and_find(store: &mut TempStore, entry: &Hostile, number: u32) -> Result
         },
         ..ChainQuery::newest(10)
     };
-    let found: Vec<String> =
-        store.reader.correlations(&query).unwrap().chains.into_iter().map(|chain| chain.correlation_id).collect();
+    let found: Vec<String> = store
+        .reader
+        .correlations(&query)
+        .expect("a page")
+        .chains
+        .into_iter()
+        .map(|chain| chain.correlation_id)
+        .collect();
     prop_assert_eq!(found, [id]);
     Ok(())
 }

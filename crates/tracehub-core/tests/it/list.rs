@@ -169,6 +169,42 @@ proptest! {
     }
 }
 
+/// More chains than one question looks into, none of which says all its places in its row.
+#[test]
+fn a_place_that_rows_do_not_tell_is_found_page_by_page() {
+    const CHAINS: u32 = 700;
+    const PLACES: u32 = 270;
+    let mut store = TempStore::new();
+    for chain in 0..CHAINS {
+        let traces: Vec<_> = (0..PLACES)
+            .map(|place| {
+                let endpoint = if chain == 7 && place == PLACES - 1 { "/rare".to_owned() } else { format!("/{place}") };
+                json!({
+                    "source_id": "MA", "correlation_id": format!("c{chain}"), "timestamp": place, "suffix": "s",
+                    "direction": "->", "operation": "REST", "endpoint": endpoint,
+                })
+            })
+            .collect();
+        let body = json!({ "traces": traces }).to_string().into_bytes();
+        store.writer.ingest(&[IngestBatch::parse(body).unwrap()], 1).unwrap();
+    }
+    let at = |endpoint: &str| {
+        let place = PlaceFilter { endpoint: Some(endpoint.to_owned()), ..PlaceFilter::default() };
+        ChainQuery { place, ..ChainQuery::newest(50) }
+    };
+    let (rare, nowhere) = (at("/rare"), at("/nowhere"));
+    for reopened in [false, true] {
+        assert!(store.reader.correlations(&rare).unwrap().next.is_some(), "not in one go");
+        assert_eq!(listed(&store, &rare), ["c7"]);
+        assert!(listed(&store, &nowhere).is_empty());
+        assert_eq!(listed(&store, &at("/269")).len(), CHAINS as usize - 1);
+        if !reopened {
+            store.writer.finish().unwrap();
+            store = store.reopen();
+        }
+    }
+}
+
 /// More chains than one question looks at, with one that matches at the far end.
 #[test]
 fn a_rare_chain_is_found_page_by_page() {

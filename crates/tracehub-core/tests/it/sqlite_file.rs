@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracehub_core::store::sqlite::{BackupError, LogDamage, OpenError, OpenOptions, backup, open};
@@ -134,6 +136,48 @@ fn a_question_that_takes_too_long_is_ended() {
     let outcome = reader.chain_entry_ids_by_time("c", None);
     assert!(matches!(outcome, Err(StoreError::TooSlow(_))), "{outcome:?}");
     drop(folder);
+}
+
+/// Reads so that at every moment somebody reads, until told to stop: SQLite by itself then never begins the log anew.
+fn read_without_a_pause(path: &Path, stop: &AtomicBool) {
+    let begin = || {
+        let reader = rusqlite::Connection::open(path).expect("the file opens");
+        reader.execute_batch("BEGIN").expect("a transaction");
+        reader.query_row("SELECT count(*) FROM sequence", [], |_| Ok(())).expect("a row");
+        reader
+    };
+    let mut before = begin();
+    while !stop.load(Ordering::Relaxed) {
+        // The one before ends only now.
+        before = begin();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(before);
+}
+
+#[test]
+fn the_log_stays_short_although_somebody_reads_at_every_moment() {
+    const MOST: u64 = 48 << 20;
+    let mut store = TempStore::new();
+    let path = store.folder.path().join("tracehub.db");
+    let log = path.with_extension("db-wal");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| read_without_a_pause(&path, &stop));
+        let mut longest = 0;
+        for number in 0..300 {
+            let line = "x".repeat(1 << 10);
+            let notes: Vec<_> =
+                (0..1_000).map(|n| note(&line[..64], f64::from(number), &format!("{n}{line}")[..120], "->")).collect();
+            store.writer.ingest(&[batch(&notes)], number.into()).unwrap();
+            store.writer.settle().unwrap();
+            longest = longest.max(fs::metadata(&log).unwrap().len());
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(longest > 20 << 20, "{longest}: no reader was in the way");
+        assert!(longest < MOST, "{longest}");
+    });
+    assert_eq!(store.suffixes(&"x".repeat(64)).len(), 300_000);
 }
 
 /// A log whose midst a disk has damaged: SQLite would pass over the rest in silence.

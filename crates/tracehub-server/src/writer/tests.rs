@@ -111,6 +111,10 @@ impl StoreWriter for Planned {
         Ok(0)
     }
 
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn size(&self) -> Result<StoreSize, StoreError> {
         Ok(StoreSize { total_bytes: 0, reusable_bytes: 0, entries: 0, free_disk_bytes: None })
     }

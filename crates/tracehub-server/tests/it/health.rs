@@ -160,7 +160,7 @@ async fn the_health_check_of_a_container_needs_no_other_program() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (code, said) = healthcheck(&["--url", &format!("http://{nobody}/readyz")]);
     assert!(code == 1 && said.contains("no answer from"), "{said}");
-    for (url, reason) in [("https://localhost/", "http://"), ("/readyz", "http://"), ("http://\n", "URL")] {
+    for (url, reason) in [("ftp://localhost/", "http://"), ("/readyz", "http://"), ("http://\n", "URL")] {
         let (code, said) = healthcheck(&["--url", url]);
         assert!(code == 2 && said.contains(reason) && said.lines().count() == 1, "{said}");
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tracehub_client::{FlushOutcome, QueryError, TraceEntry, TraceHubClient, TraceHubQueryClient};
 
 use crate::access::SECRET;
 use crate::raw::{answer, connect, ends};
@@ -168,4 +169,51 @@ fn files_that_cannot_be_used_are_named() {
         assert!(said.contains(part) && said.contains("TRACEHUB_TLS_"), "{args:?}: {said}");
         assert!(!said.contains("PRIVATE KEY-----"), "{said}");
     }
+}
+
+#[test]
+fn the_health_of_an_https_server_is_asked_for_by_its_own_program() {
+    let (server, certificate) = guarded();
+    let port = server.url.rsplit(':').next().expect("a port");
+    let check = |args: &[&str]| {
+        let mut command = command(std::path::Path::new("unused"));
+        command.arg("healthcheck").args(args).env("TRACEHUB_PORT", port).output().expect("it runs")
+    };
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let own = check(&certificate.args());
+    assert!(own.status.success(), "{}", said(&own));
+    let named = check(&["--url", &format!("{}/healthz", server.url)]);
+    assert!(named.status.success(), "{}", said(&named));
+    // Plain HTTP is not answered on this port.
+    let plain = check(&[]);
+    assert_eq!(plain.status.code(), Some(1), "{}", said(&plain));
+}
+
+#[test]
+fn the_sdk_sends_to_an_https_server_that_its_authorities_vouch_for_and_to_no_other() {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let (server, certificate) = guarded();
+    // The certificate is for this name.
+    let url = server.url.replace("127.0.0.1", "localhost");
+    let entry = |chain: &str| TraceEntry::builder("MA", chain).operation("REST").build().unwrap();
+    let builder = || TraceHubClient::builder(&url).secret(SECRET).retry_count(0);
+    let client = builder().tls_ca(&certificate.chain).build().unwrap();
+    client.send(entry("c")).unwrap();
+    assert_eq!(client.flush(PATIENCE), FlushOutcome::Complete);
+    let query = TraceHubQueryClient::new(&url).unwrap().with_secret(SECRET);
+    let trusting = query.clone().with_tls_ca(&certificate.chain).unwrap().blocking().unwrap();
+    assert_eq!(trusting.get_traces("c", None).unwrap().count, 1);
+
+    let folder = TempDir::new().expect("a temporary folder");
+    let stranger = Certificate::new(&folder, "stranger");
+    let (said, complaints) = std::sync::mpsc::channel();
+    let client =
+        builder().tls_ca(&stranger.chain).on_error(move |err| drop(said.send(err.reason.clone()))).build().unwrap();
+    client.send(entry("d")).unwrap();
+    assert_ne!(client.flush(PATIENCE), FlushOutcome::Complete);
+    let complaint = complaints.recv_timeout(PATIENCE).unwrap();
+    assert!(complaint.contains("certificate"), "{complaint}");
+    let distrusting = query.with_tls_ca(&stranger.chain).unwrap().blocking().unwrap();
+    assert!(matches!(distrusting.health(), Err(QueryError::Unreachable { .. })));
+    assert_eq!(trusting.get_traces("d", None).unwrap().count, 0);
 }

@@ -28,6 +28,8 @@ const STAY: Duration = Duration::from_secs(3);
 const SLOWNESS: Duration = Duration::from_millis(2);
 /// How long a read waits before it is asked whether to stop.
 const TURN: Duration = Duration::from_millis(200);
+/// How often a server is asked that is not there, in turns: far longer than a restart takes.
+const RESTART_TURNS: u32 = 100;
 
 #[derive(Deserialize)]
 struct Recent {
@@ -131,7 +133,8 @@ impl Body {
     }
 }
 
-/// Whether what lies between two events was deleted before it could be sent: then nothing of it is there now.
+/// Whether what lies between two events was deleted before it could be sent: then nothing of it is there now. A slow
+/// listener may still have bytes of a server that was killed; the next one knows, too.
 fn is_deletion(address: &str, last: Option<u64>, id: u64) -> bool {
     let last = last.unwrap_or_default();
     let first_left = || -> Result<Option<u64>> {
@@ -140,7 +143,15 @@ fn is_deletion(address: &str, last: Option<u64>, id: u64) -> bool {
         Connection::open(address)?.ask_into(&question, &mut body)?;
         Ok(serde_json::from_slice::<Recent>(&body)?.traces.first().map(|entry| entry.id))
     };
-    id > last && first_left().is_ok_and(|first| first.is_none_or(|first| first >= id))
+    let asked_until_answered = || {
+        (0..RESTART_TURNS).find_map(|turn| {
+            if turn > 0 {
+                std::thread::sleep(TURN);
+            }
+            first_left().ok()
+        })
+    };
+    id > last && asked_until_answered().is_some_and(|first| first.is_none_or(|first| first >= id))
 }
 
 /// Listeners that never read. The server ends their connections after a while; then they come back.

@@ -102,6 +102,7 @@ impl Bench {
 
     async fn work(&self) {
         let settings = Settings {
+            trust: crate::trust::Trust::default(),
             url: BaseUrl::parse("http://hub").unwrap(),
             secret: None,
             batch_size: 10,

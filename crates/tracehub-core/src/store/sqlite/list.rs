@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::read::chain_ids;
-use super::recent::Recent;
+use super::recent::{Newest, Recent};
 use super::sites::SiteTable;
 use super::snapshot::Snapshot;
 use super::summary::{ChainSummary, SiteSet, summary_columns};
@@ -20,6 +20,8 @@ use crate::store::EntryId;
 
 /// The most rows that are looked at for one question: a few ms.
 const MAX_LOOKED_AT: usize = 4_000;
+/// The most chains into whose entries one question looks, because their rows do not say all places: a few ms, too.
+const MAX_LOOKED_INTO: usize = 500;
 
 const BY_ACTIVITY: &str = concat!(
     "SELECT ",
@@ -51,7 +53,7 @@ pub(super) struct Listing<'a> {
     /// For each site's number, whether it is wanted; none if every chain is.
     wanted_sites: Option<Vec<bool>>,
     /// The recent chains that may match, and the keys of all recent ones.
-    found: Vec<Listed>,
+    found: Newest,
     recent_keys: HashSet<i64>,
 }
 
@@ -59,15 +61,19 @@ impl<'a> Listing<'a> {
     /// Looks at what is recent. The snapshot must be taken after that, so that nothing falls between.
     pub(super) fn begin(query: &'a ChainQuery, sites: &'a SiteTable, recent: &'a Recent) -> Self {
         let wanted_sites = (!query.place.is_empty()).then(|| sites.matching(&query.place));
-        let mut listing = Self { query, sites, recent, wanted_sites, found: Vec::new(), recent_keys: HashSet::new() };
-        (listing.found, listing.recent_keys) = recent.matching(|id, summary| listing.may_match(id, summary));
+        let mut listing =
+            Self { query, sites, recent, wanted_sites, found: Newest::default(), recent_keys: HashSet::new() };
+        let before = query.before.map_or(i64::MAX, |before| before.0);
+        let most = query.limit as usize + 1 + if listing.wanted_sites.is_some() { MAX_LOOKED_INTO } else { 0 };
+        (listing.found, listing.recent_keys) =
+            recent.matching(most, |id, summary| summary.last_entry_id < before && listing.may_match(id, summary));
         listing
     }
 
     /// The page.
     pub(super) fn page(mut self, snapshot: &Snapshot<'_>) -> rusqlite::Result<ChainPage> {
         let before = self.query.before.map_or(i64::MAX, |before| before.0);
-        let mut found = std::mem::take(&mut self.found);
+        let Newest { chains: mut found, cut_at } = std::mem::take(&mut self.found);
         let since = match self.query.active_since {
             Some(time) => match first_id_since(snapshot, time)? {
                 Some(id) => id,
@@ -75,9 +81,7 @@ impl<'a> Listing<'a> {
             },
             None => 0,
         };
-        found.retain(|(_, summary)| (since..before).contains(&summary.last_entry_id));
-        self.retain_wanted(snapshot, &mut found)?;
-
+        found.retain(|(_, summary)| summary.last_entry_id >= since);
         let (mut stored, looked_to) = match self.of_prefix(snapshot)? {
             Some(mut stored) => {
                 stored.retain(|(_, summary)| {
@@ -88,19 +92,20 @@ impl<'a> Listing<'a> {
             None => self.by_activity(snapshot, before, since)?,
         };
         stored.retain(|(_, summary)| !self.recent_keys.contains(&summary.id));
-        self.retain_wanted(snapshot, &mut stored)?;
         found.append(&mut stored);
         found.sort_unstable_by_key(|(_, summary)| Reverse(summary.last_entry_id));
         // What lies beyond the last row that was looked at waits for the next page, or rows between would be missed.
-        let known_to = looked_to.unwrap_or(0);
-        let known = found.partition_point(|(_, summary)| summary.last_entry_id >= known_to);
+        let known_to = looked_to.max(cut_at);
+        let known = known_to.unwrap_or(0);
+        found.truncate(found.partition_point(|(_, summary)| summary.last_entry_id >= known));
+        let (mut found, known_to) = self.wanted(snapshot, found, known_to)?;
         let limit = self.query.limit as usize;
-        let next = if known > limit {
+        let next = if found.len() > limit {
             found.get(limit.wrapping_sub(1)).map(|(_, summary)| EntryId(summary.last_entry_id))
         } else {
-            looked_to.map(EntryId)
+            known_to.map(EntryId)
         };
-        found.truncate(known.min(limit));
+        found.truncate(limit);
         let chains = found.iter().map(|(correlation_id, summary)| summary.answer(correlation_id)).collect();
         Ok(ChainPage { chains, next })
     }
@@ -165,17 +170,31 @@ impl<'a> Listing<'a> {
             && self.wanted_sites.as_deref().is_none_or(|wanted| summary.sites.may_have(wanted))
     }
 
-    /// Looks into the entries of those chains whose summary does not say everywhere they were logged.
-    fn retain_wanted(&self, snapshot: &Snapshot<'_>, chains: &mut Vec<Listed>) -> rusqlite::Result<()> {
-        let Some(wanted) = self.wanted_sites.as_deref() else { return Ok(()) };
-        let mut kept = Vec::with_capacity(chains.len());
-        for (id, summary) in chains.drain(..) {
-            if summary.sites.has(wanted) || self.has_wanted_entry(snapshot, &id)? {
+    /// Of chains by activity those that are wanted, as many as are asked for and one more, and down to which entry it is
+    /// known. Looks into the entries of those whose summary does not say everywhere they were logged.
+    fn wanted(
+        &self,
+        snapshot: &Snapshot<'_>,
+        chains: Vec<Listed>,
+        known_to: Option<i64>,
+    ) -> rusqlite::Result<(Vec<Listed>, Option<i64>)> {
+        let Some(wanted) = self.wanted_sites.as_deref() else { return Ok((chains, known_to)) };
+        let (mut kept, mut looked_into) = (Vec::new(), 0);
+        for (id, summary) in chains {
+            let last_entry_id = summary.last_entry_id;
+            if summary.sites.has(wanted) {
                 kept.push((id, summary));
+            } else {
+                looked_into += 1;
+                if self.has_wanted_entry(snapshot, &id)? {
+                    kept.push((id, summary));
+                }
+            }
+            if kept.len() > self.query.limit as usize || looked_into == MAX_LOOKED_INTO {
+                return Ok((kept, Some(last_entry_id)));
             }
         }
-        *chains = kept;
-        Ok(())
+        Ok((kept, known_to))
     }
 
     fn has_wanted_entry(&self, snapshot: &Snapshot<'_>, correlation_id: &str) -> rusqlite::Result<bool> {

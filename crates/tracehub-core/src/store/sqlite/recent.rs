@@ -7,6 +7,7 @@
 //! A reader looks here first and into the database after that. What is moved between the two looks is then seen twice,
 //! which ids tell, and never missed.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +22,28 @@ pub(super) struct RecentChain {
     pub(super) ids: Vec<i64>,
     /// Which place in the order is this chain's: one that left out of turn and came back has an older one too.
     turn: u64,
+}
+
+/// Some chains, in no order.
+#[derive(Debug, Default)]
+pub(super) struct Newest {
+    pub(super) chains: Vec<(Arc<str>, ChainSummary)>,
+    /// The last entry of the oldest of them, if older ones were left out.
+    pub(super) cut_at: Option<i64>,
+}
+
+fn newest_of(mut chains: Vec<(&Arc<str>, &RecentChain)>, limit: usize) -> Newest {
+    let mut cut_at = None;
+    if limit == 0 {
+        chains.clear();
+    } else if chains.len() > limit {
+        let by_activity = |(_, chain): &(&Arc<str>, &RecentChain)| Reverse(chain.summary.last_entry_id);
+        let (_, (_, oldest), _) = chains.select_nth_unstable_by_key(limit - 1, by_activity);
+        cut_at = Some(oldest.summary.last_entry_id);
+        chains.truncate(limit);
+    }
+    let chains = chains.into_iter().map(|(id, chain)| (Arc::clone(id), chain.summary.clone())).collect();
+    Newest { chains, cut_at }
 }
 
 #[derive(Debug, Default)]
@@ -110,27 +133,18 @@ impl Recent {
 
     /// The chains with the newest entries, at most `limit`, in no order.
     pub(super) fn newest(&self, limit: usize) -> Vec<(Arc<str>, ChainSummary)> {
-        let state = self.lock();
-        let mut newest: Vec<_> = state.chains.iter().collect();
-        if newest.len() > limit {
-            if limit == 0 {
-                return Vec::new();
-            }
-            newest.select_nth_unstable_by_key(limit - 1, |(_, chain)| std::cmp::Reverse(chain.summary.last_entry_id));
-            newest.truncate(limit);
-        }
-        newest.into_iter().map(|(id, chain)| (Arc::clone(id), chain.summary.clone())).collect()
+        newest_of(self.lock().chains.iter().collect(), limit).chains
     }
 
-    /// The chains that match, in no order, and the keys of all, so that their rows can be passed over.
+    /// The newest chains that match, at most `limit`, and the keys of all chains, so that their rows can be passed over.
     pub(super) fn matching(
         &self,
+        limit: usize,
         matches: impl Fn(&str, &ChainSummary) -> bool,
-    ) -> (Vec<(Arc<str>, ChainSummary)>, HashSet<i64>) {
+    ) -> (Newest, HashSet<i64>) {
         let state = self.lock();
-        let matching = state.chains.iter().filter(|(id, chain)| matches(id, &chain.summary));
-        let matching = matching.map(|(id, chain)| (Arc::clone(id), chain.summary.clone())).collect();
-        (matching, state.chains.values().map(|chain| chain.summary.id).collect())
+        let matching = state.chains.iter().filter(|(id, chain)| matches(id, &chain.summary)).collect();
+        (newest_of(matching, limit), state.chains.values().map(|chain| chain.summary.id).collect())
     }
 
     /// The oldest id that is here and not in its chain's list.

@@ -8,12 +8,20 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::open::beside;
+use super::open::{BUSY_TIMEOUT, beside};
 use super::write::SqliteWriter;
 use crate::store::{BoxError, StoreError, StoreSize};
+
+/// The log is begun anew when it holds 6 MB, unless somebody reads what stands in it. Beyond this, somebody always does.
+const LONG_LOG_BYTES: u64 = 32 << 20;
+/// How long the writer then waits for those who read. Most questions take far less, and it is tried again; but the longer
+/// the log is, the longer it waits, because each question slows down with it.
+const WAIT_FOR_READERS: Duration = Duration::from_millis(50);
+const LONGEST_WAIT_FOR_READERS: Duration = Duration::from_secs(1);
 
 /// Which files the open database is, whatever lies under their names by now.
 #[derive(Debug)]
@@ -61,6 +69,24 @@ impl SqliteWriter {
             entries: u64::try_from(entries).unwrap_or_default(),
             free_disk_bytes: free_disk_bytes(&self.path)?,
         })
+    }
+
+    /// Writes a long log into the database and cuts it off. Readers that overlap would keep it for ever: each new one reads
+    /// what the one before has kept from being written back. While the writer waits nothing is added, so the next ones
+    /// read all there is, and when the last of those before has gone nobody needs the log
+    /// (<https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files>).
+    pub(super) fn shorten_log(&self) -> rusqlite::Result<()> {
+        let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
+        if log <= LONG_LOG_BYTES {
+            return Ok(());
+        }
+        let how_long = u32::try_from(log / LONG_LOG_BYTES).unwrap_or(u32::MAX);
+        let wait = WAIT_FOR_READERS.saturating_mul(how_long.saturating_pow(2)).min(LONGEST_WAIT_FOR_READERS);
+        self.connection.busy_timeout(wait)?;
+        // Whether readers were in the way is a column of its answer, no error.
+        let outcome = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        outcome
     }
 
     /// Gives about so many bytes back; gives how many it were.

@@ -221,6 +221,10 @@ impl StoreWriter for SqliteWriter {
         self.shrink(bytes).map_err(|err| self.failure(err, StoreError::GiveBack))
     }
 
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.shorten_log().map_err(|err| self.failure(err, StoreError::Settle))
+    }
+
     fn size(&self) -> Result<StoreSize, StoreError> {
         self.check_place()?;
         self.room().map_err(StoreError::Size)
