@@ -14,7 +14,7 @@ const MIN_ROWS: usize = 10_000;
 pub(crate) const MAX_BYTES: usize = 64 << 20;
 /// How long what waits may take at the pace of the writer. Whoever is let in shall have the answer within a second;
 /// whoever is not learns it at once.
-const MAX_WAIT: Duration = Duration::from_millis(250);
+const MAX_WAIT: Duration = Duration::from_millis(500);
 /// Entries in a group from which on its pace is that of the writer. Of smaller ones it is that of those who send.
 const TELLING_ROWS: usize = 2_000;
 /// The bytes of an entry in a body, as long as none has come.
