@@ -5,6 +5,7 @@ mod times;
 mod tools;
 mod views;
 
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -60,7 +61,7 @@ pub(crate) struct ConnectionArgs {
 
     /// The authorities that vouch for an https server, as PEM, instead of the system's
     #[arg(long, global = true, value_name = "FILE", env = "TRACEHUB_TLS_CA")]
-    pub(crate) tls_ca: Option<PathBuf>,
+    pub(crate) tls_ca: Option<OsString>,
 
     /// Seconds to wait for an answer
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10,

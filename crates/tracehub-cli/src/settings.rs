@@ -99,17 +99,13 @@ fn merge(args: &mut Args, matches: &ArgMatches, file: &ConfigFile) -> Result<Vec
     // Its length is nobody's business either.
     keep("secret", connection.secret.as_ref().map(|_| "********".to_owned()), said, in_file);
 
-    let said = origin("tls_ca");
-    let in_file = file.tls_ca();
-    keep(
-        "tls_ca",
-        connection.tls_ca.as_ref().or(in_file.as_ref()).map(|path| path.display().to_string()),
-        said,
-        in_file.is_some(),
-    );
-    if said.is_none() {
-        connection.tls_ca = in_file;
-    }
+    // An empty variable is none.
+    connection.tls_ca = connection.tls_ca.take().filter(|file| !file.is_empty());
+    let said = origin("tls_ca").filter(|_| connection.tls_ca.is_some());
+    let in_file = file.tls_ca().filter(|_| said.is_none());
+    let is_in_file = in_file.is_some();
+    connection.tls_ca = connection.tls_ca.take().or(in_file.map(PathBuf::into_os_string));
+    keep("tls_ca", connection.tls_ca.as_ref().map(|file| file.to_string_lossy().into_owned()), said, is_in_file);
 
     let said = origin("output");
     if let (None, Some(text)) = (said, &file.output) {

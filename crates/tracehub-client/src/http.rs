@@ -40,6 +40,7 @@ pub(crate) struct UrlProblem {
 
 impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, UrlProblem> {
+        let text = text.trim();
         let problem = |reason: &str| UrlProblem { url: without_credentials(text), reason: reason.to_owned() };
         let url = Url::parse(text).map_err(|err| problem(&err.to_string()))?;
         match url.scheme() {
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn https_is_taken_where_it_is_built_in() {
-        let parsed = BaseUrl::parse("HTTPS://hub:8099/");
+        let parsed = BaseUrl::parse(" HTTPS://hub:8099/");
         #[cfg(feature = "tls")]
         assert!(parsed.unwrap().is_https());
         #[cfg(not(feature = "tls"))]

@@ -27,7 +27,19 @@ impl Trust {
         if authorities.is_empty() {
             return Err(invalid("there is no `BEGIN CERTIFICATE` in it".to_owned()));
         }
+        // What stands between the lines is looked at when a client is made of it.
+        let client = reqwest::Client::builder().tls_certs_only(authorities.iter().cloned()).build();
+        client.map_err(|err| invalid(crate::http::reason(&err)))?;
         Ok(Self { authorities: Some(authorities) })
+    }
+
+    /// Takes nobody's word.
+    pub(crate) fn nobody() -> Self {
+        #[cfg(feature = "tls")]
+        let trust = Self { authorities: Some(Vec::new()) };
+        #[cfg(not(feature = "tls"))]
+        let trust = Self::default();
+        trust
     }
 
     /// Has a client's certificates checked by these authorities.
@@ -62,6 +74,7 @@ mod tests {
             ("", "no `BEGIN CERTIFICATE`"),
             ("no PEM", "no `BEGIN CERTIFICATE`"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n", ""),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ""),
         ] {
             std::fs::write(&file, text).unwrap();
             let err = Trust::read(&file).unwrap_err();

@@ -24,8 +24,9 @@ const WORTH_GIVING_SHARE: u64 = 4;
 const SLACK_SHARE: u64 = 128;
 /// How often the disk is looked at while it has room. At full speed far less than the floor is written meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often the store may settle, which may hold the writer up.
+/// How often the store may settle, and the part of the time that this may take: it may hold the writer up.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+const SETTLED_PART: u32 = 20;
 
 /// The writer's other work.
 pub(crate) struct Upkeep {
@@ -127,16 +128,20 @@ impl Upkeep {
         let limit = u32::try_from(rows).unwrap_or(u32::MAX).max(MIN_DELETED_PER_STEP);
         self.delete_expired(store, limit, now)?;
         self.evict(store, limit)?;
-        self.give_back(store)?;
-        self.settle(store)
+        self.give_back(store)
     }
 
-    fn settle(&mut self, store: &mut dyn StoreWriter) -> Result<(), StoreError> {
-        if Instant::now() < self.next_settling {
+    /// Lets the store settle now and then; a reader that stays for long may cost the writer little of its time.
+    ///
+    /// # Errors
+    /// The store failed; it is tried again.
+    pub(crate) fn settle(&mut self, store: &mut dyn StoreWriter) -> Result<(), StoreError> {
+        let began = Instant::now();
+        if began < self.next_settling {
             return Ok(());
         }
-        self.next_settling = Instant::now() + SETTLE_EVERY;
         let outcome = store.settle();
+        self.next_settling = Instant::now() + SETTLE_EVERY.max(began.elapsed() * SETTLED_PART);
         log_failure(&outcome);
         outcome
     }

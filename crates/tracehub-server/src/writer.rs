@@ -128,6 +128,7 @@ impl Writer {
             if let Some(totals) = totals {
                 totals.keep_pace(rows, began.elapsed());
             }
+            self.settle();
             if self.stopping {
                 self.finish();
                 return Ok(());
@@ -164,6 +165,15 @@ impl Writer {
         }
         if let Some(refusal) = self.recovery.refusal() {
             self.upkeep.give_up(refusal);
+        }
+    }
+
+    /// No work that entries wait for, so it is no measure of the pace.
+    fn settle(&mut self) {
+        if self.recovery.refusal().is_none()
+            && let Err(err) = self.upkeep.settle(&mut *self.store)
+        {
+            self.failed(&err);
         }
     }
 

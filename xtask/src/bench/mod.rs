@@ -50,7 +50,7 @@ pub(crate) use mixed::run as soak;
 /// How to measure.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Fewer entries and fewer runs: about two minutes
+    /// Fewer entries and fewer runs: about five minutes
     #[arg(long)]
     quick: bool,
 

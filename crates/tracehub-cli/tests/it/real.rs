@@ -399,6 +399,15 @@ fn an_https_server_is_asked_if_those_who_are_named_vouch_for_it() {
     assert_eq!(unnamed.status.code(), Some(5), "{unnamed:?}");
     let named = command.env("SSL_CERT_FILE", &chain).output().unwrap();
     assert!(named.status.success(), "{named:?}");
+    // A machine without any, as an image may be.
+    let nobody = folder.path().join("empty");
+    std::fs::write(&nobody, "").unwrap();
+    let mut command = cli(&real.url, &["--tls-ca", &text(&chain), "health"]);
+    let without = command.env("SSL_CERT_FILE", &nobody).env("SSL_CERT_DIR", folder.path()).output().unwrap();
+    assert!(without.status.success(), "{without:?}");
+    let mut command = cli(&real.url, &["health"]);
+    let unset = command.env("TRACEHUB_TLS_CA", "").env("SSL_CERT_FILE", &chain).output().unwrap();
+    assert!(unset.status.success(), "{unset:?}");
 
     let config = folder.path().join("config.toml");
     std::fs::write(&config, "tls_ca = \"server.pem\"\n").unwrap();

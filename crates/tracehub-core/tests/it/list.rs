@@ -169,6 +169,28 @@ proptest! {
     }
 }
 
+/// Many chains at hand, and few of the time that is asked for: then no page follows that would be empty.
+#[test]
+fn the_last_page_of_what_came_lately_says_that_it_is_the_last() {
+    let mut store = TempStore::new();
+    for (arrived_at, chains) in [(100, 0..300), (200, 300..303)] {
+        let traces: Vec<_> = chains
+            .map(|chain| {
+                json!({
+                    "source_id": "MA", "correlation_id": format!("c{chain}"), "timestamp": chain, "suffix": "s",
+                    "direction": "->", "operation": "REST", "endpoint": "/x",
+                })
+            })
+            .collect();
+        let body = json!({ "traces": traces }).to_string().into_bytes();
+        store.writer.ingest(&[IngestBatch::parse(body).unwrap()], arrived_at).unwrap();
+    }
+    let page = store.reader.correlations(&ChainQuery { active_since: Some(200), ..ChainQuery::newest(50) }).unwrap();
+    assert_eq!((page.chains.len(), page.next), (3, None));
+    let page = store.reader.correlations(&ChainQuery { active_since: Some(200), ..ChainQuery::newest(2) }).unwrap();
+    assert_eq!((page.chains.len(), page.next.is_some()), (2, true));
+}
+
 /// More chains than one question looks into, none of which says all its places in its row.
 #[test]
 fn a_place_that_rows_do_not_tell_is_found_page_by_page() {

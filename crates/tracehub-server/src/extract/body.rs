@@ -164,6 +164,10 @@ async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Sha
         if !share.grow(chunk.len()) {
             return Err(ApiError::Overloaded);
         }
+        // By doubling it would hold up to twice as much as comes, and copy it.
+        if body.capacity() < body.len() + chunk.len() {
+            body.reserve_exact(chunk.len().max(declared.saturating_sub(body.len())));
+        }
         body.extend_from_slice(&chunk);
     }
 }

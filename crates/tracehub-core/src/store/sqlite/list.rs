@@ -95,7 +95,7 @@ impl<'a> Listing<'a> {
         found.append(&mut stored);
         found.sort_unstable_by_key(|(_, summary)| Reverse(summary.last_entry_id));
         // What lies beyond the last row that was looked at waits for the next page, or rows between would be missed.
-        let known_to = looked_to.max(cut_at);
+        let known_to = looked_to.max(cut_at.filter(|cut_at| *cut_at > since));
         let known = known_to.unwrap_or(0);
         found.truncate(found.partition_point(|(_, summary)| summary.last_entry_id >= known));
         let (mut found, known_to) = self.wanted(snapshot, found, known_to)?;
