@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::number::finite;
 use super::read::is_complete;
 use crate::chain::{CallStatus, Chain, ClockOffset, correct_clocks};
 use crate::entry::EntryRef;
@@ -151,10 +152,10 @@ impl CallsAnswer {
                 hostname: described.hostname.to_owned(),
                 operation: described.operation.to_owned(),
                 endpoint: described.endpoint.to_owned(),
-                start: call.enter.map(|entry| chain.entries[entry].timestamp),
-                end: call.leave.map(|entry| chain.entries[entry].timestamp),
-                duration_ms: chain.duration(place),
-                self_ms: self_times[place],
+                start: call.enter.map(|entry| finite(chain.entries[entry].timestamp)),
+                end: call.leave.map(|entry| finite(chain.entries[entry].timestamp)),
+                duration_ms: chain.duration(place).map(finite),
+                self_ms: self_times[place].map(finite),
                 enter: call.enter.map(|entry| places[entry]),
                 leave: call.leave.map(|entry| places[entry]),
                 marks: call.marks.iter().map(|&entry| places[entry]).collect(),
@@ -167,20 +168,24 @@ impl CallsAnswer {
             correlation_id: correlation_id.to_owned(),
             count: chain.entries.len() as u64,
             complete: is_complete(enters as u64, leaves as u64),
-            start: span.map(|(start, _)| start),
-            end: span.map(|(_, end)| end),
-            duration_ms: span.map_or(0.0, |(start, end)| end - start),
+            start: span.map(|(start, _)| finite(start)),
+            end: span.map(|(_, end)| finite(end)),
+            duration_ms: span.map_or(0.0, |(start, end)| finite(end - start)),
             calls: calls.collect(),
             marks: chain.loose_marks.iter().map(|&entry| places[entry]).collect(),
             critical_path: chain
                 .critical_path()
                 .into_iter()
-                .map(|segment| SegmentAnswer { call: drawn_at[segment.call], start: segment.start, end: segment.end })
+                .map(|segment| SegmentAnswer {
+                    call: drawn_at[segment.call],
+                    start: finite(segment.start),
+                    end: finite(segment.end),
+                })
                 .collect(),
             longest_gap: chain.longest_gap().map(|gap| GapAnswer {
                 after: places[gap.after],
                 before: places[gap.before],
-                duration_ms: gap.duration,
+                duration_ms: finite(gap.duration),
             }),
             sources: chain
                 .source_totals()
@@ -189,12 +194,12 @@ impl CallsAnswer {
                     source_id: source_id.to_owned(),
                     entries: total.entries,
                     calls: total.calls,
-                    self_ms: total.self_ms,
+                    self_ms: finite(total.self_ms),
                 })
                 .collect(),
             skew: skew
                 .iter()
-                .map(|offset| SkewAnswer { hostname: offset.hostname.to_owned(), offset_ms: offset.offset_ms })
+                .map(|offset| SkewAnswer { hostname: offset.hostname.to_owned(), offset_ms: finite(offset.offset_ms) })
                 .collect(),
         }
     }
@@ -215,6 +220,26 @@ mod tests {
             .timestamp(timestamp)
             .build()
             .unwrap()
+    }
+
+    /// Nothing keeps a clock from being that wrong, and what is not finite is `null` in JSON.
+    #[test]
+    fn timestamps_at_the_ends_of_what_a_double_holds_are_finite_numbers_apart() {
+        let entries = [
+            entry("A", "web", "->", f64::MIN),
+            entry("B", "db", "->", -1.0),
+            entry("B", "db", "<-", 1e308),
+            entry("A", "web", "<-", f64::MAX),
+            entry("A", "web", "mark", f64::MAX),
+        ];
+        for with_skew in [true, false] {
+            let answer = CallsAnswer::new("c", entries.iter().map(TraceEntry::as_ref), with_skew);
+            let json = serde_json::to_string(&answer).unwrap();
+            assert_eq!(serde_json::from_str::<CallsAnswer>(&json).unwrap(), answer);
+            let compared = super::super::compare::CompareAnswer::new(&answer, &answer);
+            let json = serde_json::to_string(&compared).unwrap();
+            assert_eq!(serde_json::from_str::<super::super::compare::CompareAnswer>(&json).unwrap(), compared);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::calls::{CallAnswer, CallsAnswer};
+use super::number::finite;
 use crate::chain::CallStatus;
 
 /// Two chains side by side.
@@ -110,7 +111,7 @@ fn compared(call: &CallAnswer, a: Option<ComparedSide>, b: Option<ComparedSide>)
         source_id: call.source_id.clone(),
         operation: call.operation.clone(),
         endpoint: call.endpoint.clone(),
-        slower_ms: duration(&a).zip(duration(&b)).map(|(a, b)| b - a),
+        slower_ms: duration(&a).zip(duration(&b)).map(|(a, b)| finite(b - a)),
         a,
         b,
     }
@@ -122,7 +123,7 @@ fn side(chain: &CallsAnswer, place: usize) -> ComparedSide {
         call: place,
         depth: call.depth,
         status: call.status,
-        start_ms: call.start.zip(chain.start).map(|(start, first)| start - first),
+        start_ms: call.start.zip(chain.start).map(|(start, first)| finite(start - first)),
         duration_ms: call.duration_ms,
         self_ms: call.self_ms,
     }

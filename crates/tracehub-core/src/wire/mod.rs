@@ -7,6 +7,7 @@ pub mod error;
 pub mod health;
 pub mod ingest;
 pub mod live;
+mod number;
 pub mod read;
 pub(crate) mod scan;
 #[cfg(feature = "schema")]

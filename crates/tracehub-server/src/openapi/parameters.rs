@@ -62,8 +62,9 @@ pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
-/// One of a few words, and what counts when it is left out.
+/// One of a few words, and what counts when it is left out. An empty one counts as left out.
 pub(super) fn one_of(words: &[&str], default: Option<&str>) -> Value {
+    let words: Vec<&str> = words.iter().copied().chain([""]).collect();
     let mut schema = json!({ "type": "string", "enum": words });
     if let Some(default) = default {
         schema["default"] = default.into();
