@@ -241,19 +241,27 @@ fn an_emptied_file_is_refused_and_a_deleted_one_made_again() {
 /// A power cut within SQLite's very first write leaves a part of a page, and the journal that takes it back.
 #[test]
 fn a_first_page_that_was_cut_off_is_taken_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tracehub.db");
-    let cut_off = [vec![0; 512], vec![0xa5; 8192 - 512]].concat();
-    fs::write(&path, &cut_off).unwrap();
-    assert!(matches!(open_at(&path).map(drop).unwrap_err(), OpenError::Foreign { .. }), "without a journal");
-    assert_eq!(fs::read(&path).unwrap(), cut_off);
-    // <https://www.sqlite.org/fileformat2.html#the_rollback_journal>: no pages, of a database that had none.
-    let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0];
-    journal.extend([0, 0, 2, 0, 0, 0, 32, 0]);
-    journal.resize(512, 0);
-    fs::write(folder.path().join("tracehub.db-journal"), journal).unwrap();
-    let (mut writer, _reader) = open_at(&path).unwrap();
-    writer.ingest(&[batch(&[note("c", 1.0, "s", "->")])], 1).unwrap();
+    let whole = {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("whole.db");
+        drop(open_at(&path).unwrap());
+        fs::read(path).unwrap()
+    };
+    for cut_off in [[vec![0; 512], vec![0xa5; 8192 - 512]].concat(), whole[..2048].to_vec()] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tracehub.db");
+        fs::write(&path, &cut_off).unwrap();
+        let err = open_at(&path).map(drop).unwrap_err();
+        assert!(matches!(err, OpenError::Foreign { .. } | OpenError::Corrupt { .. }), "without a journal: {err}");
+        assert_eq!(fs::read(&path).unwrap(), cut_off);
+        // <https://www.sqlite.org/fileformat2.html#the_rollback_journal>: no pages, of a database that had none.
+        let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0];
+        journal.extend([0, 0, 2, 0, 0, 0, 32, 0]);
+        journal.resize(512, 0);
+        fs::write(folder.path().join("tracehub.db-journal"), journal).unwrap();
+        let (mut writer, _reader) = open_at(&path).unwrap();
+        writer.ingest(&[batch(&[note("c", 1.0, "s", "->")])], 1).unwrap();
+    }
 }
 
 /// What lies beside a damaged page can be read; what lies on it is an error and never something else.

@@ -282,15 +282,15 @@ fn check_header(path: &Path, was_made: bool) -> Result<(), OpenError> {
         return Err(OpenError::Corrupt { path: path.to_owned(), reason: reason.to_owned() });
     }
     let has_journal = || fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0);
+    // The power went while SQLite wrote its first page ever. With the journal it takes back the rest of it.
     if header.iter().all(|byte| *byte == 0) && has_journal() {
-        // The power went while SQLite wrote its first page ever. With the journal it takes back the rest of it.
         return Ok(());
     }
     if !header.starts_with(SQLITE_MAGIC) {
         return Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() });
     }
     match expected_length(&header) {
-        Some(expected) if length < expected && !has_log(path) => Err(OpenError::Corrupt {
+        Some(expected) if length < expected && !has_log(path) && !has_journal() => Err(OpenError::Corrupt {
             path: path.to_owned(),
             reason: format!("it should have {expected} bytes and has {length}"),
         }),
