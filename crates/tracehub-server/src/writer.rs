@@ -236,6 +236,7 @@ impl Writer {
         match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.recovery.is_well();
+                self.hub.advance(&receipts);
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
                     // A client that has gone away cannot be told; its entries are stored all the same.
                     let _ = reply.send(Ok(answer(receipt)));
@@ -269,6 +270,7 @@ impl Writer {
         match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.recovery.is_well();
+                self.hub.advance(&receipts);
                 let _ = reply.send(receipts.first().map(answer).ok_or(ApiError::Internal));
                 self.hub.publish(&Committed { batches, receipts });
             }

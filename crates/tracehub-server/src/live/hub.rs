@@ -8,7 +8,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracehub_core::EntryRef;
-use tracehub_core::store::EntryId;
+use tracehub_core::store::{EntryId, Receipt};
 use tracehub_core::wire::read::write_entry;
 
 use super::frame::{Committed, Frame, FrameBuilder, KeptBytes, Piece};
@@ -115,6 +115,12 @@ impl Hub {
         Some(Subscription { hub: Arc::clone(self), subject, queue, since: listeners.newest })
     }
 
+    /// Makes a committed group the newest. Said before anybody has its answer, so that a stream that begins after an answer
+    /// begins after those entries, although they are passed on later.
+    pub(crate) fn advance(&self, receipts: &[Receipt]) {
+        self.lock().advance(receipts);
+    }
+
     /// Passes on what was new in a committed group. Nobody is waited for, and events are written while nobody is kept
     /// waiting for the lock.
     ///
@@ -144,10 +150,7 @@ impl Hub {
     /// Makes a group the newest; gives those of its chains that somebody listens to, and what those of all chains want.
     fn interest(&self, group: &Committed) -> Interest {
         let mut listeners = self.lock();
-        let mut ids = group.receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev());
-        if let Some(newest) = ids.find_map(|id| *id) {
-            listeners.newest = newest;
-        }
+        listeners.advance(&group.receipts);
         let filters = listeners.all.keys().cloned().collect();
         if listeners.chains.is_empty() {
             return Interest { chains: HashSet::new(), filters };
@@ -172,6 +175,13 @@ impl Hub {
 }
 
 impl Listeners {
+    fn advance(&mut self, receipts: &[Receipt]) {
+        let mut ids = receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev());
+        if let Some(newest) = ids.find_map(|id| *id) {
+            self.newest = newest;
+        }
+    }
+
     /// Who has not fetched what came before catches up from the store. What waits for them is given back. Gives how many
     /// they were.
     fn cut_off_who_is_behind(&mut self) -> u64 {
@@ -255,7 +265,6 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use actix_web::web::Bytes;
-    use tracehub_core::store::Receipt;
     use tracehub_core::wire::ingest::IngestBatch;
 
     use super::*;

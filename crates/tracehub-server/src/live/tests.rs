@@ -91,6 +91,27 @@ async fn what_is_committed_and_not_published_yet_is_history() {
 }
 
 #[actix_web::test]
+async fn a_stream_that_begins_after_an_answer_begins_after_its_entries() {
+    let mut fixture = Fixture::new();
+    let group = fixture.commit(&[0, 1], 1);
+    fixture.state.hub.advance(&group.receipts);
+    // Here it is answered, and somebody who has the answer comes before it is passed on.
+    let course = Course { after: None, timeout: Duration::from_mins(1), keepalive: Duration::from_mins(1) };
+    let admitted = fixture.state.streams.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+    let stream = events(&fixture.state, Subject::All(Arc::default()), course, admitted);
+    let mut stream = std::pin::pin!(stream.map(Result::unwrap_or_default));
+    assert!(tokio::time::timeout(SILENCE, stream.next()).await.is_err());
+    fixture.state.hub.publish(&group);
+    let next = fixture.commit(&[2], 2);
+    fixture.state.hub.publish(&next);
+    let mut text = Vec::new();
+    while let Ok(Some(piece)) = tokio::time::timeout(SILENCE, stream.next()).await {
+        text.extend_from_slice(&piece);
+    }
+    assert!(text.starts_with(b"id: 3\n"), "{}", String::from_utf8_lossy(&text));
+}
+
+#[actix_web::test]
 async fn a_piece_may_end_within_an_event_and_nothing_is_lost_by_it() {
     let mut fixture = Fixture::new();
     fixture.commit(&[0; 200], 1);
