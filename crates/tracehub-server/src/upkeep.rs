@@ -24,9 +24,9 @@ const WORTH_GIVING_SHARE: u64 = 4;
 const SLACK_SHARE: u64 = 128;
 /// How often the disk is looked at while it has room. At full speed far less than the floor is written meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often the store may settle, and the part of the time that this may take: it may hold the writer up.
+/// How often the store may settle, and the share of the writer's time that this may take.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
-const SETTLED_PART: u32 = 20;
+const SETTLING_SHARE: u32 = 20;
 
 /// The writer's other work.
 pub(crate) struct Upkeep {
@@ -141,7 +141,7 @@ impl Upkeep {
             return Ok(());
         }
         let outcome = store.settle();
-        self.next_settling = Instant::now() + SETTLE_EVERY.max(began.elapsed() * SETTLED_PART);
+        self.next_settling = Instant::now() + SETTLE_EVERY.max(began.elapsed() * SETTLING_SHARE);
         log_failure(&outcome);
         outcome
     }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use tracehub_core::wire::stats::StatsAnswer;
 
 /// How long an answer may take before the measurement is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -100,4 +101,11 @@ pub(super) fn ingest_request(body: &str) -> Vec<u8> {
 /// A request that reads.
 pub(super) fn get_request(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").into_bytes()
+}
+
+/// What a server says of itself.
+pub(super) fn stats(address: &str) -> Result<StatsAnswer> {
+    let mut body = Vec::new();
+    Connection::open(address)?.ask_into(&get_request("/stats"), &mut body)?;
+    serde_json::from_slice(&body).context("the statistics are not understood")
 }

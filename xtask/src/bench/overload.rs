@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::connection::{Connection, get_request, ingest_request};
+use super::connection::{Connection, ingest_request, stats};
 use super::data::Source;
 use super::load::start_server;
 use super::measure::{Watch, peak_resident_mb, percentile, resident_mb};
@@ -59,11 +59,11 @@ fn measure(plan: &mut Plan, name: &str, apart: Option<(usize, usize)>) -> Result
         pin(senders)?;
     }
     let address = server.address();
-    let mut acknowledged = 0;
+    let mut acknowledged: u64 = 0;
     let mut peak_of = |first: u64| {
         let outcome = send(address, senders(first, AT_THE_PEAK), time / 4, Duration::ZERO)?;
         plan.interrupt.check()?;
-        acknowledged += outcome.accepted.len() * BATCH;
+        acknowledged += (outcome.accepted.len() * BATCH) as u64;
         Ok::<_, anyhow::Error>(outcome.rate())
     };
     // A store that is new and small is faster than it ever is again.
@@ -87,8 +87,8 @@ fn measure(plan: &mut Plan, name: &str, apart: Option<(usize, usize)>) -> Result
     let ((_, cpu), (_, own_cpu)) = (watch.stop()?, own.stop()?);
     let peak_mb = peak_resident_mb(server.id())?;
     let after = peak_of(5_000)?;
-    acknowledged += crowded.accepted.len() * BATCH;
-    let stored = stored_entries(address)?;
+    acknowledged += (crowded.accepted.len() * BATCH) as u64;
+    let stored = stats(address)?.stored.entries;
     server.end()?;
     ensure!(stored == acknowledged, "{acknowledged} entries were acknowledged and {stored} are stored");
 
@@ -227,21 +227,6 @@ impl Template {
         }
         &self.request
     }
-}
-
-fn stored_entries(address: &str) -> Result<usize> {
-    #[derive(serde::Deserialize)]
-    struct Stats {
-        stored: Stored,
-    }
-    #[derive(serde::Deserialize)]
-    struct Stored {
-        entries: usize,
-    }
-    let mut body = Vec::new();
-    Connection::open(address)?.ask_into(&get_request("/stats"), &mut body)?;
-    let stats: Stats = serde_json::from_slice(&body).context("the statistics are not understood")?;
-    Ok(stats.stored.entries)
 }
 
 #[cfg(test)]

@@ -118,10 +118,13 @@ impl Hub {
     /// Makes a committed group the newest. Said before anybody has its answer, so that a stream that begins after an answer
     /// begins after those entries, although they are passed on later.
     pub(crate) fn advance(&self, receipts: &[Receipt]) {
-        self.lock().advance(receipts);
+        let mut ids = receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev());
+        if let Some(newest) = ids.find_map(|id| *id) {
+            self.lock().newest = newest;
+        }
     }
 
-    /// Passes on what was new in a committed group. Nobody is waited for, and events are written while nobody is kept
+    /// Passes on what was new in a committed group that is [the newest](Self::advance) already. Nobody is waited for, and events are written while nobody is kept
     /// waiting for the lock.
     ///
     /// The lock is taken after the commit, and a listener takes it before it reads the store. So an entry is either in
@@ -147,10 +150,9 @@ impl Hub {
         self.counts.lagged.add(lagged);
     }
 
-    /// Makes a group the newest; gives those of its chains that somebody listens to, and what those of all chains want.
+    /// Those of a group's chains that somebody listens to, and what those of all chains want.
     fn interest(&self, group: &Committed) -> Interest {
-        let mut listeners = self.lock();
-        listeners.advance(&group.receipts);
+        let listeners = self.lock();
         let filters = listeners.all.keys().cloned().collect();
         if listeners.chains.is_empty() {
             return Interest { chains: HashSet::new(), filters };
@@ -175,13 +177,6 @@ impl Hub {
 }
 
 impl Listeners {
-    fn advance(&mut self, receipts: &[Receipt]) {
-        let mut ids = receipts.iter().rev().flat_map(|receipt| receipt.ids.iter().rev());
-        if let Some(newest) = ids.find_map(|id| *id) {
-            self.newest = newest;
-        }
-    }
-
     /// Who has not fetched what came before catches up from the store. What waits for them is given back. Gives how many
     /// they were.
     fn cut_off_who_is_behind(&mut self) -> u64 {
@@ -295,6 +290,7 @@ mod tests {
         let mut some = hub.subscribe(Subject::All(Arc::new(prefix))).unwrap();
         hub.publish(&commit("c1", 7));
         hub.publish(&commit("c3", 8));
+        hub.advance(&commit("c3", 8).receipts);
         assert_eq!(hub.subscribe(all()).unwrap().since, EntryId(8));
         hub.close();
         assert_eq!(wanted.next().await.unwrap().last(), EntryId(7));

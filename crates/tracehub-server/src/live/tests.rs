@@ -72,8 +72,13 @@ impl Fixture {
         Committed { batches, receipts }
     }
 
-    fn stream(&self, subject: Subject, after: EntryId, timeout: Duration) -> Pin<Box<dyn Stream<Item = Bytes>>> {
-        let course = Course { after: Some(after), timeout, keepalive: Duration::from_mins(1) };
+    fn stream(
+        &self,
+        subject: Subject,
+        after: impl Into<Option<EntryId>>,
+        timeout: Duration,
+    ) -> Pin<Box<dyn Stream<Item = Bytes>>> {
+        let course = Course { after: after.into(), timeout, keepalive: Duration::from_mins(1) };
         let admitted = self.state.streams.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         Box::pin(events(&self.state, subject, course, admitted).map(Result::unwrap_or_default))
     }
@@ -96,10 +101,7 @@ async fn a_stream_that_begins_after_an_answer_begins_after_its_entries() {
     let group = fixture.commit(&[0, 1], 1);
     fixture.state.hub.advance(&group.receipts);
     // Here it is answered, and somebody who has the answer comes before it is passed on.
-    let course = Course { after: None, timeout: Duration::from_mins(1), keepalive: Duration::from_mins(1) };
-    let admitted = fixture.state.streams.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
-    let stream = events(&fixture.state, Subject::All(Arc::default()), course, admitted);
-    let mut stream = std::pin::pin!(stream.map(Result::unwrap_or_default));
+    let mut stream = fixture.stream(Subject::All(Arc::default()), None, Duration::from_mins(1));
     assert!(tokio::time::timeout(SILENCE, stream.next()).await.is_err());
     fixture.state.hub.publish(&group);
     let next = fixture.commit(&[2], 2);

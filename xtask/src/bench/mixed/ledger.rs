@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Deserialize;
-use tracehub_core::wire::stats::StatsAnswer;
 
-use super::super::connection::{Connection, get_request};
+use super::super::connection::{Connection, get_request, stats};
 use crate::process::Interrupt;
 
 /// How old a batch is when it is read back for the first time: deletion is far behind, restarts are not.
@@ -73,10 +72,7 @@ impl Ledger {
 
     /// How many entries are gone: those acknowledged less those stored.
     pub(super) fn deleted(&self, address: &str) -> Result<u64> {
-        let mut body = Vec::new();
-        Connection::open(address)?.ask_into(&get_request("/stats"), &mut body)?;
-        let stats: StatsAnswer = serde_json::from_slice(&body)?;
-        Ok(self.entries.load(Ordering::Relaxed).saturating_sub(stats.stored.entries))
+        Ok(self.entries.load(Ordering::Relaxed).saturating_sub(stats(address)?.stored.entries))
     }
 
     /// Looks at every batch once more, newest first. How many are missing that should be there: what was sent after

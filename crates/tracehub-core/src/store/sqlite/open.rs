@@ -282,15 +282,17 @@ fn check_header(path: &Path, was_made: bool) -> Result<(), OpenError> {
         return Err(OpenError::Corrupt { path: path.to_owned(), reason: reason.to_owned() });
     }
     let has_journal = || fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0);
-    // The power went while SQLite wrote its first page ever. With the journal it takes back the rest of it.
-    if header.iter().all(|byte| *byte == 0) && has_journal() {
+    let is_sqlite = header.starts_with(SQLITE_MAGIC);
+    let is_cut_off = is_sqlite && page_size(&header).is_some_and(|page| length < page);
+    if (is_cut_off || header.iter().all(|byte| *byte == 0)) && has_journal() {
+        // The power went while SQLite wrote its first page ever. With the journal it takes back the rest of it.
         return Ok(());
     }
-    if !header.starts_with(SQLITE_MAGIC) {
+    if !is_sqlite {
         return Err(OpenError::Foreign { path: path.to_owned(), reason: "it is not a SQLite file".to_owned() });
     }
     match expected_length(&header) {
-        Some(expected) if length < expected && !has_log(path) && !has_journal() => Err(OpenError::Corrupt {
+        Some(expected) if length < expected && !has_log(path) => Err(OpenError::Corrupt {
             path: path.to_owned(),
             reason: format!("it should have {expected} bytes and has {length}"),
         }),
@@ -318,13 +320,17 @@ fn look_at_log(path: &Path) -> io::Result<Option<LogDamage>> {
 /// The file's length by its header, where that says: <https://www.sqlite.org/fileformat2.html#the_database_header>.
 fn expected_length(header: &[u8]) -> Option<u64> {
     let number = |place: usize| Some(u32::from_be_bytes(header.get(place..place + 4)?.try_into().ok()?));
-    let page_size = match u16::from_be_bytes(header.get(16..18)?.try_into().ok()?) {
-        1 => 65_536,
-        size => u64::from(size),
-    };
     // The count was written by the last change, or by a program that does not know it.
     let is_valid = number(24)? == number(92)?;
-    Some(u64::from(number(28)?) * page_size).filter(|_| is_valid)
+    Some(u64::from(number(28)?) * page_size(header)?).filter(|_| is_valid)
+}
+
+/// The bytes of a page by the file's header.
+fn page_size(header: &[u8]) -> Option<u64> {
+    Some(match u16::from_be_bytes(header.get(16..18)?.try_into().ok()?) {
+        1 => 65_536,
+        size => u64::from(size),
+    })
 }
 
 /// Whether there is a log with pages that the file itself may lack.
