@@ -39,7 +39,7 @@ pub(crate) fn judge(outcome: &Outcome, entries: usize, retried: u32, allowed: Op
         Outcome::Acknowledged { accepted } if *accepted == entries as u64 => Verdict::Delivered,
         Outcome::Unreachable { .. } => again(None),
         Outcome::Refused { status, retry_after, .. } => match status {
-            429 | 502 | 503 | 504 => again(*retry_after),
+            408 | 429 | 502 | 503 | 504 => again(*retry_after),
             400 | 413 | 422 if entries > 1 => Verdict::Halve,
             400 | 413 | 422 => Verdict::Drop(DropReason::Rejected),
             401 | 403 => Verdict::Drop(DropReason::Unauthorized),
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn only_passing_troubles_are_retried_and_only_as_often_as_allowed() {
         let unreachable = Outcome::Unreachable { reason: String::new() };
-        for outcome in [refused(429), refused(502), refused(503), refused(504), unreachable] {
+        for outcome in [refused(408), refused(429), refused(502), refused(503), refused(504), unreachable] {
             assert_eq!(judge(&outcome, 4, 1, Some(2), 0.5), Verdict::Again(Duration::from_millis(100)));
             assert_eq!(judge(&outcome, 4, 2, Some(2), 0.5), Verdict::Drop(DropReason::Undelivered));
             assert_eq!(judge(&outcome, 4, 0, Some(0), 0.5), Verdict::Drop(DropReason::Undelivered));

@@ -33,6 +33,7 @@ pub(crate) enum ApiError {
     NotFound,
     MethodNotAllowed(&'static str),
     RequestTimeout,
+    BodyIncomplete,
     BodyTooLarge(usize),
     TooManyEntries,
     UnsupportedMediaType,
@@ -67,6 +68,8 @@ impl ApiError {
             Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout),
+            // Not 400: what was sent is not at fault, and 408 alone of the 4xx says that it may be sent again.
+            Self::BodyIncomplete => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BodyIncomplete),
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
             Self::TooManyEntries => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooManyEntries),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType),
@@ -137,6 +140,7 @@ impl fmt::Display for ApiError {
             Self::NotFound => formatter.write_str("there is no such route; docs/http-api.md lists them"),
             Self::MethodNotAllowed(allowed) => write!(formatter, "this route takes {allowed}"),
             Self::RequestTimeout => formatter.write_str("the request did not arrive in time"),
+            Self::BodyIncomplete => formatter.write_str("the connection ended before the body did; send it again"),
             Self::BodyTooLarge(most) => write!(formatter, "a body here may have at most {most} bytes"),
             Self::TooManyEntries => write!(formatter, "a batch may have at most {MAX_BATCH_ENTRIES} entries"),
             Self::UnsupportedMediaType => formatter.write_str("the body must be declared as application/json"),
@@ -204,7 +208,7 @@ impl ResponseError for ApiError {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if matches!(self, Self::RequestTimeout | Self::TooManyConnections) {
+        if matches!(self, Self::RequestTimeout | Self::BodyIncomplete | Self::TooManyConnections) {
             response.force_close();
         }
         let (error, message) = (self.code().1, self.to_string());

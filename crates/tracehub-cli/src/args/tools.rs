@@ -81,7 +81,7 @@ pub(crate) struct EntryArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RetryArgs {
-    /// How often a request is sent again while the server is too busy (429, 502, 503, 504) or, once it has answered, gone
+    /// How often a request is sent again while the server cannot take it (408, 429, 502, 503, 504) or is gone again
     #[arg(long, value_name = "TIMES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub(crate) retries: u32,
 }

@@ -102,7 +102,7 @@ async fn ask(settings: &Settings, query: &RecentQuery) -> Result<RecentAnswer, F
     let mut retried = 0;
     loop {
         match settings.client.recent(query).await {
-            Err(QueryError::Status { status: 429 | 502 | 503 | 504, .. }) if retried < RETRIES => {
+            Err(QueryError::Status { status: 408 | 429 | 502 | 503 | 504, .. }) if retried < RETRIES => {
                 tokio::time::sleep(Duration::from_millis(200) * 2_u32.saturating_pow(retried)).await;
                 retried += 1;
             }

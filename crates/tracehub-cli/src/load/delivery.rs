@@ -102,7 +102,7 @@ impl<'a> Delivery<'a> {
         loop {
             let outcome = self.client.ingest(entries.iter().map(|entry| entry.json.as_str())).await;
             let asked = match &outcome {
-                Ok(IngestReply::Refused { status: 429 | 502 | 503 | 504, retry_after, .. }) => *retry_after,
+                Ok(IngestReply::Refused { status: 408 | 429 | 502 | 503 | 504, retry_after, .. }) => *retry_after,
                 Err(QueryError::Unreachable { .. } | QueryError::TimedOut { .. }) if self.met => None,
                 _ => {
                     self.met = true;

@@ -128,12 +128,18 @@ fn lines_go_in_batches_and_a_refusal_without_names_is_narrowed_down() {
 
 #[test]
 fn a_busy_server_is_asked_again_when_it_says_and_nothing_is_counted_twice() {
-    let hub = Hub::refusing_first(&[(503, Some("1"), BUSY), (429, None, BUSY), (502, None, ""), (504, None, "")]);
+    let hub = Hub::refusing_first(&[
+        (503, Some("1"), BUSY),
+        (429, None, BUSY),
+        (502, None, ""),
+        (504, None, ""),
+        (408, None, ""),
+    ]);
     let started = Instant::now();
     let (code, out, err) = feed(&hub.url, &["send", "-"], &lines(3));
     assert_eq!((code, out.as_str(), err.as_str()), (0, "accepted 3: 3 inserted, 0 duplicates; refused 0\n", ""));
     assert!(started.elapsed() >= Duration::from_secs(1), "it did not wait as long as it was told");
-    assert_eq!(hub.requests(), [3; 5]);
+    assert_eq!(hub.requests(), [3; 6]);
 }
 
 #[test]

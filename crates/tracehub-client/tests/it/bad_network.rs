@@ -142,3 +142,25 @@ fn what_is_given_up_is_counted_and_told() {
     assert!(given_up > 0, "with one retry, some entries are lost");
     assert_eq!(told.load(Ordering::SeqCst), given_up);
 }
+
+#[test]
+fn a_body_that_breaks_off_is_sent_again() {
+    let server = RealServer::start();
+    let connections = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&connections);
+    let proxy = Proxy::start(server.address(), move || {
+        // Beyond the head, and before the end of the body.
+        if counted.fetch_add(1, Ordering::SeqCst) < 3 {
+            Fate::HalfClose(1_000)
+        } else {
+            Fate::Delay(Duration::ZERO, usize::MAX)
+        }
+    });
+    let client = TraceHubClient::builder(&proxy.url()).retry_count(20).build().expect("the settings are valid");
+    let entry = TraceEntry::builder("MA", "cut").suffix("0").operation("REST").endpoint("/api/orders");
+    client.send(entry.raw_line("x".repeat(2_000)).build().expect("the entry keeps the limits")).expect("there is room");
+    client.close(LONG);
+    let stats = balanced(&client);
+    assert_eq!((stats.delivered, connections.load(Ordering::SeqCst)), (1, 4), "{stats:?}");
+    assert_eq!(stored(&server, "cut"), BTreeSet::from([0]));
+}

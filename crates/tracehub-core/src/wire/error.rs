@@ -22,6 +22,8 @@ pub enum ErrorCode {
     MethodNotAllowed,
     /// The request did not arrive in time: its head or its body.
     RequestTimeout,
+    /// The connection ended before the body did; nothing of it was taken. Send it again.
+    BodyIncomplete,
     /// The path with its query has too many bytes.
     UriTooLong,
     /// There are too many headers, or they have too many bytes.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt as _;
@@ -157,7 +158,7 @@ async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Sha
     loop {
         let next = tokio::time::timeout(BODY_IDLE, payload.next()).await.map_err(|_| ApiError::RequestTimeout)?;
         let Some(chunk) = next else { return Ok(Received(body, share)) };
-        let chunk = chunk.map_err(|err| ApiError::BadRequest(format!("the body broke off: {err}")))?;
+        let chunk = chunk.map_err(broken)?;
         if body.len() + chunk.len() > most {
             return Err(ApiError::BodyTooLarge(most));
         }
@@ -169,6 +170,14 @@ async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Sha
             body.reserve_exact(chunk.len().max(declared.saturating_sub(body.len())));
         }
         body.extend_from_slice(&chunk);
+    }
+}
+
+/// A connection that ended says nothing against the body, which may be sent again; chunks that are none do.
+fn broken(err: PayloadError) -> ApiError {
+    match err {
+        PayloadError::Incomplete(_) | PayloadError::Io(_) => ApiError::BodyIncomplete,
+        err => ApiError::BadRequest(format!("the body cannot be read: {err}")),
     }
 }
 

@@ -47,9 +47,10 @@ pub(super) fn invalid(place: &'static str) -> ApiError {
 }
 
 /// What may be wrong with a body of at most `limit` bytes.
-pub(super) fn of_a_body(limit: usize) -> [ApiError; 6] {
+pub(super) fn of_a_body(limit: usize) -> [ApiError; 7] {
     [
         ApiError::BadRequest("the body is not valid UTF-8".to_owned()),
+        ApiError::BodyIncomplete,
         ApiError::Overloaded,
         ApiError::BodyTooLarge(limit),
         ApiError::UnsupportedMediaType,

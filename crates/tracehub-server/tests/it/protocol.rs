@@ -243,6 +243,25 @@ async fn a_body_that_stands_still_is_408_after_five_seconds() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_off_may_be_sent_again() {
+    let server = Server::start();
+    for body in ["", "{", "{\"traces\":[]}"] {
+        let mut stream = connect(&server).await;
+        stream.write_all(&post("host: localhost\r\ncontent-length: 1000\r\n", body)).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let refusal = answer(&mut stream).await.unwrap();
+        assert_eq!((refusal.status, &refusal.body["error"]), (408, &json!("body_incomplete")), "{body}");
+        assert!(ends(&mut stream).await);
+    }
+    let mut stream = connect(&server).await;
+    let chunk = "2\r\n{\"\r\n5";
+    stream.write_all(&post("host: localhost\r\ntransfer-encoding: chunked\r\n", chunk)).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let refusal = answer(&mut stream).await.unwrap();
+    assert_eq!((refusal.status, &refusal.body["error"]), (408, &json!("body_incomplete")));
+}
+
+#[tokio::test]
 async fn a_declared_length_takes_no_memory() {
     let server = Server::start();
     let refusal = exchange(&server, &post("host: localhost\r\ncontent-length: 10000000000\r\n", "{")).await;
