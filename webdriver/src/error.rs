@@ -10,7 +10,7 @@ pub enum DriveError {
     #[error("chromedriver does not start; `cargo xtask setup` installs it")]
     Start(#[source] io::Error),
     /// The driver ended, or does not say where it listens.
-    #[error("chromedriver did not say where it listens; it said: {0}")]
+    #[error("chromedriver ended, or is not there (`cargo xtask setup` installs it); it said: {0}")]
     Silent(String),
     /// The connection to it failed.
     #[error("{command}: the connection to {address} failed")]

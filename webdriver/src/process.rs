@@ -11,8 +11,10 @@ use crate::error::DriveError;
 /// process is gone, however it went; then it ends the driver and the browser, which are a
 /// group of processes, and deletes what they wrote.
 const GUARDIAN: &str = r#"
-setsid chromedriver --port=0 --log-level=SEVERE 2>/dev/null </dev/null &
+setsid "$2" --port=0 --log-level=SEVERE 2>/dev/null </dev/null &
 driver=$!
+# What the driver says ends with the driver.
+exec >/dev/null
 read -r _
 kill -KILL "-$driver"
 wait "$driver"
@@ -23,6 +25,9 @@ for pause in 1 2 3 4 5 6 7 8 9 10; do
 done
 rm -rf -- "$1"
 "#;
+
+/// The driver, wherever it is installed.
+const PROGRAM: &str = "chromedriver";
 
 /// A running chromedriver. Dropped, it is ended and waited for, with the browsers that it has started.
 #[derive(Debug)]
@@ -36,9 +41,14 @@ pub(crate) struct Driver {
 impl Driver {
     /// Starts it on a free port. `folder` is deleted at its end.
     pub(crate) fn start(folder: &Path) -> Result<Self, DriveError> {
+        Self::start_program(folder, PROGRAM)
+    }
+
+    fn start_program(folder: &Path, program: &str) -> Result<Self, DriveError> {
         let mut guardian = Command::new("/bin/sh")
             .args(["-c", GUARDIAN, "sh"])
             .arg(folder)
+            .arg(program)
             .env("TMPDIR", folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -72,5 +82,19 @@ impl Drop for Driver {
         // The end of its standard input is the guardian's sign.
         drop(self.guardian.stdin.take());
         let _ = self.guardian.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_is_not_installed_is_said_at_once() {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let err = Driver::start_program(&folder, "no-such-driver").unwrap_err();
+        assert!(matches!(&err, DriveError::Silent(said) if said.is_empty()), "{err}");
+        assert!(err.to_string().contains("cargo xtask setup"), "{err}");
+        assert!(!folder.exists());
     }
 }

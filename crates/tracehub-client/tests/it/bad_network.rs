@@ -19,6 +19,27 @@ const CLIENTS: usize = 16;
 /// Small, so that there are many requests, and so that it is full while connections are broken.
 const CAPACITY: usize = 20;
 
+/// So many connections in a row may break in the first request. The wait after each is up to twice the one before, so
+/// that without an end to bad luck one run in ten would take minutes.
+const MOST_IN_A_ROW: u32 = 5;
+/// Bytes that a full batch has, and some more.
+const LASTING: usize = 8_000;
+
+/// What becomes of the connections of one client, by chance.
+struct Luck {
+    random: fastrand::Rng,
+    bad_in_a_row: u32,
+}
+
+impl Luck {
+    fn next(&mut self) -> Fate {
+        let fate = chance(&mut self.random);
+        let lasts = self.bad_in_a_row == MOST_IN_A_ROW;
+        self.bad_in_a_row = if lasts { 0 } else { self.bad_in_a_row + 1 };
+        if lasts { Fate::Delay(Duration::ZERO, LASTING) } else { fate }
+    }
+}
+
 fn chance(random: &mut fastrand::Rng) -> Fate {
     match random.u8(..100) {
         0..20 => Fate::CutRequest(random.usize(..3_000)),
@@ -28,7 +49,7 @@ fn chance(random: &mut fastrand::Rng) -> Fate {
         52..54 => Fate::HalfClose(random.usize(..3_000)),
         54 => Fate::TrickleRequest,
         55 => Fate::TrickleAnswer,
-        _ => Fate::Delay(Duration::from_millis(random.u64(1..20)), random.usize(2_000..8_000)),
+        _ => Fate::Delay(Duration::from_millis(random.u64(1..20)), random.usize(1_000..6_000)),
     }
 }
 
@@ -65,8 +86,8 @@ fn stored(server: &RealServer, chain: &str) -> BTreeSet<usize> {
     suffixes
 }
 
-/// Runs clients through the bad network, each with a chain of its own; `check` looks at what became of it. Gives how many
-/// connections were broken.
+/// Runs clients through the bad network, each with a way and a chain of its own; `check` looks at what became of it. Gives
+/// how many connections were broken.
 fn run(
     seed: u64,
     build: impl Fn(TraceHubClientBuilder) -> TraceHubClientBuilder + Sync,
@@ -74,12 +95,14 @@ fn run(
 ) -> usize {
     let entries = env::var(ENTRIES_VARIABLE).map_or(ENTRIES, |entries| entries.parse().expect("a number of entries"));
     let server = RealServer::start();
-    let mut random = fastrand::Rng::with_seed(seed);
-    let proxy = Proxy::start(server.address(), move || chance(&mut random));
+    let mut seeds = fastrand::Rng::with_seed(seed);
+    let broken = AtomicU64::new(0);
     thread::scope(|scope| {
         for number in 0..CLIENTS {
-            let (server, proxy, build, check) = (&server, &proxy, &build, &check);
+            let (server, broken, build, check) = (&server, &broken, &build, &check);
+            let mut luck = Luck { random: seeds.fork(), bad_in_a_row: 0 };
             scope.spawn(move || {
+                let proxy = Proxy::start(server.address(), move || luck.next());
                 let chain = format!("chain-{number}");
                 let builder = TraceHubClient::builder(&proxy.url())
                     .queue_capacity(CAPACITY)
@@ -88,10 +111,11 @@ fn run(
                 let client = build(builder).build().expect("the settings are valid");
                 send_all(&client, &chain, entries / CLIENTS);
                 check(client, &chain, server);
+                broken.fetch_add(proxy.broken(), Ordering::SeqCst);
             });
         }
     });
-    let broken = usize::try_from(proxy.broken()).expect("a count");
+    let broken = usize::try_from(broken.into_inner()).expect("a count");
     assert!(broken >= entries / 100, "{broken} connections were broken: the test tests too little");
     broken
 }
