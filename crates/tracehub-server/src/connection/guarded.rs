@@ -48,6 +48,8 @@ pub(crate) struct Handle {
     deadline: Cell<Instant>,
     /// Whether the rest of a head is waited for, not the next request.
     in_head: Cell<bool>,
+    /// Whether the other side sends no more.
+    has_ended: Cell<bool>,
     is_reserve: bool,
 }
 
@@ -73,6 +75,11 @@ impl Handle {
         self.deadline.set(Instant::now() + KEEP_ALIVE);
     }
 
+    /// Whether the other side sends no more, because it has ended or the network has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.get()
+    }
+
     /// Whether the connection is one beyond the limit, on which only the server's health is answered.
     pub(crate) fn is_reserve(&self) -> bool {
         self.is_reserve
@@ -95,6 +102,7 @@ impl Guarded {
                 requests: Cell::new(0),
                 deadline: Cell::new(deadline),
                 in_head: Cell::new(true),
+                has_ended: Cell::new(false),
                 is_reserve: place.is_reserve,
             }),
             alarm: Box::pin(tokio::time::sleep_until(deadline)),
@@ -146,6 +154,8 @@ impl AsyncRead for Guarded {
         if read.is_ready() {
             if into.filled().len() > before {
                 this.heard();
+            } else if into.remaining() > 0 {
+                this.handle.has_ended.set(true);
             }
             return read;
         }

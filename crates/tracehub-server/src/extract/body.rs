@@ -1,5 +1,6 @@
 //! A JSON body's bytes: declared as JSON, not too large, not too slow, decompressed.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -12,6 +13,7 @@ use tracehub_core::wire::ingest::MAX_BODY_BYTES;
 
 use super::inflate::{Encoding, inflate};
 use super::room::{BodyRoom, Share};
+use crate::connection::Handle;
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -38,8 +40,8 @@ impl<const MOST: usize> FromRequest for JsonBody<MOST> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let receiving = receive(check_headers(request, MOST), room(request), payload.take(), MOST);
-        Box::pin(async { Ok(Self(receiving.await?)) })
+        let (checked, incoming) = (check_headers(request, MOST), Incoming::of(request, payload.take()));
+        Box::pin(async { Ok(Self(incoming.receive(checked?, MOST).await?)) })
     }
 }
 
@@ -58,33 +60,68 @@ impl FromRequest for IngestBody {
                 Err(refusal)
             });
         }
-        let receiving = receive(checked, room(request), payload, MAX_BODY_BYTES);
-        Box::pin(async { Ok(Self(receiving.await?)) })
+        let incoming = Incoming::of(request, payload);
+        Box::pin(async { Ok(Self(incoming.receive(checked?, MAX_BODY_BYTES).await?)) })
     }
 }
 
-/// The memory that this server's bodies share.
-fn room(request: &HttpRequest) -> BodyRoom {
-    request.app_data::<web::Data<State>>().map(|state| state.bodies.clone()).unwrap_or_default()
+/// A body on its way.
+struct Incoming {
+    payload: Payload,
+    /// The memory that this server's bodies share.
+    room: BodyRoom,
+    connection: Option<Rc<Handle>>,
 }
 
-async fn receive(
-    checked: Result<Declared, ApiError>,
-    room: BodyRoom,
-    payload: Payload,
-    most: usize,
-) -> Result<Vec<u8>, ApiError> {
-    let Declared { length, encoding } = checked?;
-    let reading = read(payload, length, most, room.share());
-    let Received(body, share) =
-        tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| ApiError::RequestTimeout)??;
-    let body = match encoding {
-        None => body,
-        Some(encoding) => inflate(encoding, body, most).await?,
-    };
-    // Parsed at once, and then counted by the queue.
-    drop(share);
-    Ok(body)
+impl Incoming {
+    fn of(request: &HttpRequest, payload: Payload) -> Self {
+        let state = request.app_data::<web::Data<State>>();
+        let room = state.map(|state| state.bodies.clone()).unwrap_or_default();
+        Self { payload, room, connection: request.conn_data::<Rc<Handle>>().cloned() }
+    }
+
+    async fn receive(self, declared: Declared, most: usize) -> Result<Vec<u8>, ApiError> {
+        let reading = self.read(declared.length, most);
+        let Received(body, share) =
+            tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| ApiError::RequestTimeout)??;
+        let body = match declared.encoding {
+            None => body,
+            Some(encoding) => inflate(encoding, body, most).await?,
+        };
+        // Parsed at once, and then counted by the queue.
+        drop(share);
+        Ok(body)
+    }
+
+    async fn read(mut self, declared: usize, most: usize) -> Result<Received, ApiError> {
+        let mut share = self.room.share();
+        let mut body = Vec::with_capacity(declared.min(MAX_READY_BYTES));
+        loop {
+            let next = tokio::time::timeout(BODY_IDLE, self.payload.next()).await;
+            let Some(chunk) = next.map_err(|_| ApiError::RequestTimeout)? else { return Ok(Received(body, share)) };
+            let chunk = chunk.map_err(|err| self.broken(&err))?;
+            if body.len() + chunk.len() > most {
+                return Err(ApiError::BodyTooLarge(most));
+            }
+            if !share.grow(chunk.len()) {
+                return Err(ApiError::Overloaded);
+            }
+            // By doubling it would hold up to twice as much as comes, and copy it.
+            if body.capacity() < body.len() + chunk.len() {
+                body.reserve_exact(chunk.len().max(declared.saturating_sub(body.len())));
+            }
+            body.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Why there is no more. The end of a connection says nothing against the body, which may be sent again; chunks that
+    /// are none do. Both are the same error here.
+    fn broken(&self, err: &PayloadError) -> ApiError {
+        if self.connection.as_ref().is_some_and(|connection| connection.has_ended()) {
+            return ApiError::BodyIncomplete;
+        }
+        ApiError::BadRequest(format!("the body cannot be read: {err}"))
+    }
 }
 
 /// What the headers say of the body.
@@ -151,34 +188,6 @@ async fn discard(mut payload: Payload, most: usize) {
     };
     // Its end does not matter: the refusal is the same.
     let _ = tokio::time::timeout(BODY_TIMEOUT, passing).await;
-}
-
-async fn read(mut payload: Payload, declared: usize, most: usize, mut share: Share) -> Result<Received, ApiError> {
-    let mut body = Vec::with_capacity(declared.min(MAX_READY_BYTES));
-    loop {
-        let next = tokio::time::timeout(BODY_IDLE, payload.next()).await.map_err(|_| ApiError::RequestTimeout)?;
-        let Some(chunk) = next else { return Ok(Received(body, share)) };
-        let chunk = chunk.map_err(broken)?;
-        if body.len() + chunk.len() > most {
-            return Err(ApiError::BodyTooLarge(most));
-        }
-        if !share.grow(chunk.len()) {
-            return Err(ApiError::Overloaded);
-        }
-        // By doubling it would hold up to twice as much as comes, and copy it.
-        if body.capacity() < body.len() + chunk.len() {
-            body.reserve_exact(chunk.len().max(declared.saturating_sub(body.len())));
-        }
-        body.extend_from_slice(&chunk);
-    }
-}
-
-/// A connection that ended says nothing against the body, which may be sent again; chunks that are none do.
-fn broken(err: PayloadError) -> ApiError {
-    match err {
-        PayloadError::Incomplete(_) | PayloadError::Io(_) => ApiError::BodyIncomplete,
-        err => ApiError::BadRequest(format!("the body cannot be read: {err}")),
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::access::{READ_SECRET, SECRET, client, guarded};
 use crate::description::{Answer, Description};
+use crate::raw::{self, connect};
 use crate::support::{Server, answer, entry};
 
 /// What no request of a test of this file brings about: the server is in trouble, or busy. Other tests do; see
@@ -171,6 +173,15 @@ async fn every_route_answers_as_described_whether_it_goes_well_or_is_refused() {
         see((status, body));
         for request in refused_requests(&server, &method, path, operation.get("requestBody").is_some()) {
             see(answer(request).await);
+        }
+        if operation.get("requestBody").is_some() {
+            let mut stream = connect(&server).await;
+            let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nx-tracehub-secret: {secret}\r\n");
+            let cut_off = format!("{head}content-type: application/json\r\ncontent-length: 9\r\n\r\n{{");
+            stream.write_all(cut_off.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let answer = raw::answer(&mut stream).await.unwrap();
+            see((answer.status, answer.body));
         }
         // One address guesses until it has to wait.
         let one_address = client();
