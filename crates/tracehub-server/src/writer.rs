@@ -233,7 +233,10 @@ impl Writer {
             return;
         }
         let now = self.clock.now();
-        match self.ingest(&batches, now) {
+        let outcome = self.ingest(&batches, now);
+        // Whoever has the answer may send as much again, however long it takes to pass the entries on.
+        drop(rooms);
+        match outcome {
             Ok(receipts) => {
                 self.recovery.is_well();
                 self.hub.advance(&receipts);
@@ -257,7 +260,6 @@ impl Writer {
                 refuse(replies, || error.clone());
             }
         }
-        drop(rooms);
     }
 
     /// One batch that must not suffer for the others of its group.

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::task::JoinHandle as Task;
 use tracehub_core::store::{Deleted, EntryId, StoreSize};
+use tracehub_core::wire::stats::QueueStats;
 
 use super::*;
 use crate::args::Args;
@@ -141,6 +142,18 @@ fn send(ingest: &Ingest, chain: &str) -> Task<Option<Result<IngestAnswer, ApiErr
     let (ingest, batch) = (ingest.clone(), one_entry(chain));
     let room = ingest.admit(batch.bytes()).unwrap();
     tokio::spawn(async move { tokio::time::timeout(PATIENCE, ingest.store(batch, room)).await.ok() })
+}
+
+/// Whoever has the answer may send as much again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_answered_waits_no_more() {
+    let (ingest, _writer) = start(&Planned::new([]));
+    for number in 0..2_000 {
+        let chain = if number % 3 == 0 { "bad" } else { "good" };
+        let answer = send(&ingest, chain).await.unwrap().unwrap();
+        assert_eq!(answer.is_ok(), chain == "good");
+        assert_eq!(ingest.waiting(), QueueStats { entries: 0, bytes: 0 }, "after {number} answers");
+    }
 }
 
 fn outcomes() -> impl Strategy<Value = Vec<Outcome>> {
