@@ -18,12 +18,12 @@ static AXE: LazyLock<String> = LazyLock::new(|| {
 
 #[tokio::test]
 async fn nothing_serious_in_any_view_light_or_dark() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
     server.ingest(&entries("order-2", 5.0, &HUNG)).await;
     let empty = Server::start();
     let guarded = Server::start_in(tempfile::tempdir().unwrap(), &["--read-secret", "the-read-secret"]);
-    let page = Page::new();
     let mut found = Vec::new();
     for scheme in ["light", "dark"] {
         page.media(&[("prefers-color-scheme", scheme)]).unwrap();
@@ -73,9 +73,9 @@ async fn nothing_serious_in_any_view_light_or_dark() {
 
 #[tokio::test]
 async fn light_and_dark_follow_the_system_and_can_be_chosen() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     let brightness = || {
         let color = page.run("return getComputedStyle(document.body).backgroundColor", &[]).unwrap();
         let numbers = color.as_str().unwrap().split(|character: char| !character.is_ascii_digit());
@@ -103,9 +103,9 @@ async fn light_and_dark_follow_the_system_and_can_be_chosen() {
 
 #[tokio::test]
 async fn who_asks_for_less_motion_gets_none() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-2", 5.0, &HUNG)).await;
-    let page = Page::new();
     page.media(&[("prefers-reduced-motion", "reduce")]).unwrap();
     page.open_chain(&server.url, "order-2");
     let moving = page.run(
@@ -132,9 +132,9 @@ fn violations(page: &Page) -> Vec<String> {
 
 #[tokio::test]
 async fn the_focus_is_seen_wherever_a_key_takes_it() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-2", 5.0, &HUNG)).await;
-    let page = Page::new();
     for address in [server.url.clone(), format!("{}/?chain=order-2", server.url)] {
         page.open(&address).unwrap();
         page.see("document.querySelector('[data-testid=chain-row], [data-testid=call-row]') !== null");

@@ -9,12 +9,12 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn what_never_came_back_stands_out() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-2", 10.0, &HUNG)).await;
     // A leave without its enter.
     let mut orphan = entries("order-2", 9.0, &[Call("stock", "app-2", "/stock/release", 0.0, Some(1.0))]);
     server.ingest(&orphan.split_off(1)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-2");
     for (state, endpoint) in [("unfinished", "/payment/charge"), ("orphan", "/stock/release")] {
         let selector = format!("{}[data-state={state}]", testid("call-row"));
@@ -30,14 +30,14 @@ async fn what_never_came_back_stands_out() {
 
 #[tokio::test]
 async fn a_call_tells_its_details_and_the_address_leads_back_to_it() {
+    let page = Page::new();
     let server = Server::start();
     let mut calls = entries("order-1", 10.0, &ORDER);
     calls[0]["data"] = json!({"customer": "c-77", "items": [1, 2, {"deep": true}]});
     server.ingest(&calls).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.click(&testid("call-row")).unwrap();
-    page.wait_for(&testid("detail")).unwrap();
+    page.see("document.querySelector('[data-testid=detail]')?.innerText.includes('c-77')");
     let detail = page.text(&testid("detail")).unwrap();
     for part in ["gateway", "edge-1", "/api/orders", "c-77", "120"] {
         assert!(detail.contains(part), "{part}: {detail}");
@@ -51,9 +51,9 @@ async fn a_call_tells_its_details_and_the_address_leads_back_to_it() {
 
 #[tokio::test]
 async fn the_log_and_the_sequence_show_the_same_chain() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.click(&testid("tab-log")).unwrap();
     page.see_count("log-row", ORDER.len() * 2);
@@ -73,11 +73,11 @@ async fn the_log_and_the_sequence_show_the_same_chain() {
 
 #[tokio::test]
 async fn searching_finds_calls_by_their_data_too() {
+    let page = Page::new();
     let server = Server::start();
     let mut calls = entries("order-1", 10.0, &ORDER);
     calls[4]["data"] = json!({"customer": "needle-77"});
     server.ingest(&calls).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     let search = format!("{} {}", testid("chain-view"), testid("search"));
     page.fill(&search, "needle").unwrap();
@@ -90,9 +90,9 @@ async fn searching_finds_calls_by_their_data_too() {
 
 #[tokio::test]
 async fn ids_commands_and_json_can_be_taken_away() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order 1/ü", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order 1/ü");
     // A window without a person has no clipboard of its own.
     page.run("navigator.clipboard.writeText = async text => { window.__copied = text }", &[]).unwrap();
@@ -111,9 +111,9 @@ async fn ids_commands_and_json_can_be_taken_away() {
 
 #[tokio::test]
 async fn an_unknown_id_says_so_and_shows_the_chain_once_it_begins() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     let address = page.url().unwrap();
     assert!(address.contains("order-1"), "{address}");
@@ -128,10 +128,10 @@ async fn an_unknown_id_says_so_and_shows_the_chain_once_it_begins() {
 
 #[tokio::test]
 async fn two_chains_are_compared() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 20.0, &ORDER)).await;
     server.ingest(&entries("order-2", 10.0, &HUNG)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.click(&testid("compare")).unwrap();
     page.see("document.querySelector('[data-testid=compare-option][data-id=order-2]') !== null");

@@ -18,6 +18,7 @@ const TRICKS: [&str; 6] = [
 
 #[tokio::test]
 async fn tricks_in_every_field_stay_text() {
+    let page = Page::new();
     let server = Server::start();
     for (number, trick) in TRICKS.into_iter().enumerate() {
         let entry = |direction: &str, at: f64| {
@@ -33,7 +34,6 @@ async fn tricks_in_every_field_stay_text() {
         let mark: String = trick.chars().take(3).collect();
         server.ingest(&[entry("->", 0.0), entry(&mark, 1.0), entry("<-", 2.0)]).await;
     }
-    let page = Page::new();
     for (number, trick) in TRICKS.into_iter().enumerate() {
         let id = format!("{number} {trick}");
         page.open_chain(&server.url, &id);

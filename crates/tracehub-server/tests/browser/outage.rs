@@ -10,9 +10,9 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn the_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chains(&server.url);
     page.see_listed(&["order-1"]);
     page.run("window.__same = true", &[]).unwrap();
@@ -30,9 +30,9 @@ async fn the_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back() {
 
 #[tokio::test]
 async fn a_server_that_hangs_is_noticed_though_no_connection_breaks() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chains(&server.url);
     page.see_listed(&["order-1"]);
     page.see("document.querySelector('.connection').classList.contains('is-live')");
@@ -47,11 +47,11 @@ async fn a_server_that_hangs_is_noticed_though_no_connection_breaks() {
 
 #[tokio::test]
 async fn a_server_that_takes_no_entries_is_said_to_and_can_be_read() {
+    let page = Page::new();
     // More than any disk has free, in a size that the setting can say.
     let server = Server::start_in(tempfile::tempdir().unwrap(), &["--min-free-bytes", "1000000000000000"]);
     let body = serde_json::json!({ "traces": entries("order-1", 10.0, &ORDER) }).to_string();
     assert_eq!(server.post("/ingest", body).await.0, 503);
-    let page = Page::new();
     page.open_chains(&server.url);
     page.wait_for(&testid("degraded")).unwrap();
     page.wait_for(&testid("empty")).unwrap();

@@ -12,7 +12,8 @@ static BROWSER: Mutex<Option<Browser>> = Mutex::new(None);
 /// How long the page may take to show something, on a machine that is busy with other things too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The browser, like new, for as long as a test holds it.
+/// The browser, like new, for as long as a test holds it. A test takes it before all else: what it stores for the page would
+/// grow older than it thinks while it waits for the tests before it.
 pub(crate) struct Page(MutexGuard<'static, Option<Browser>>);
 
 impl Page {

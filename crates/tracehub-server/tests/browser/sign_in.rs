@@ -12,9 +12,9 @@ const SECRET: &str = "the-read-secret";
 
 #[tokio::test]
 async fn the_right_secret_opens_the_page_and_shows_nowhere() {
+    let page = Page::new();
     let server = Server::start_in(tempfile::tempdir().unwrap(), &["--read-secret", SECRET]);
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open(&server.url).unwrap();
     page.wait_for(&testid("sign-in")).unwrap();
     assert!(!page.text("body").unwrap().contains("order-1"));
@@ -45,9 +45,9 @@ async fn the_right_secret_opens_the_page_and_shows_nowhere() {
 
 #[tokio::test]
 async fn a_link_to_a_chain_opens_after_signing_in() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     let path = page.url().unwrap().replacen(&server.url, "", 1);
     let guarded = Server::start_in(server.kill(), &["--read-secret", SECRET]);
@@ -60,9 +60,9 @@ async fn a_link_to_a_chain_opens_after_signing_in() {
 
 #[tokio::test]
 async fn every_tab_can_sign_out_and_then_asks_again() {
+    let page = Page::new();
     let server = Server::start_in(tempfile::tempdir().unwrap(), &["--read-secret", SECRET]);
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open(&server.url).unwrap();
     page.fill(&testid("sign-in-secret"), SECRET).unwrap();
     page.press(&key::ENTER.to_string()).unwrap();

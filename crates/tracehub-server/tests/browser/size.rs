@@ -21,7 +21,7 @@ const LEAP: u32 = 1_100;
 const LONGEST_GAP_MS: f64 = 200.0;
 /// By the clock, a timer and what else the browser does count too.
 const FRAME_TOLERANCE: f64 = 1.15;
-/// How often opening is tried: what counts is what the page can do, not what else ran meanwhile.
+/// How often opening and scrolling are tried: what counts is what the page can do, not what else ran meanwhile.
 const TRIES: usize = 3;
 /// More rows than any window shows; far fewer than there are.
 const MOST_ROWS: u64 = 400;
@@ -55,11 +55,11 @@ fn large_chain(id: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn ten_thousand_entries_open_at_once_and_scroll() {
+    let page = Page::new();
     let server = Server::start();
     let chain = large_chain("large");
     assert_eq!(chain.len(), 10_000);
     server.ingest(&chain).await;
-    let page = Page::new();
     let busy = busy();
     let least = |figures: [f64; TRIES]| figures.into_iter().fold(f64::INFINITY, f64::min);
     let [mut clicked, mut taken, mut loaded] = [[0.0; TRIES]; 3];
@@ -89,30 +89,32 @@ async fn ten_thousand_entries_open_at_once_and_scroll() {
             page.see(&format!("{} > 10", counting(row)));
         }
         for (way, pixels) in [("like a hand", HAND), ("from end to end", LEAP)] {
-            let before = page.main_thread_ms().unwrap();
-            let scroll = format!("{FRAME_GAPS} {SCROLL} scroll('{row}', {pixels}).then(done)");
-            let scrolled = page.run_until_done(&scroll).unwrap();
-            let [longest, median, frames, top] =
-                ["longest", "median", "frames", "top"].map(|name| scrolled[name].as_f64().unwrap());
-            let taken = (page.main_thread_ms().unwrap() - before) / frames;
-            let (rows, elements) = (scrolled["rows"].as_u64().unwrap(), scrolled["elements"].as_u64().unwrap());
-            println!(
-                "{view} of 10,000 entries, scrolled {way}: {top:.0} pixels in {frames} frames, one each {median:.1} ms and \
-                 {longest:.0} ms at the most, each {taken:.1} ms of the main thread; {rows} rows and {elements} elements"
-            );
-            assert_eq!(scrolled["blank"], json!(0), "{view}: frames without a row");
-            assert!(rows < MOST_ROWS, "{view}: {rows} rows at once");
-            assert!(longest < LONGEST_GAP_MS * busy, "{view}: {longest} ms without a frame, {busy} times too busy");
-            if pixels == HAND {
-                assert!(taken < FRAME_MS, "{view}: {taken} ms of the main thread for a frame");
-                assert!(
-                    median < FRAME_MS * FRAME_TOLERANCE * busy,
-                    "{view}: a frame each {median} ms, {busy} times too busy"
-                );
-            }
+            let smooth = (1..=TRIES).any(|_| scrolls_smoothly(&page, busy, (view, row), (way, pixels)));
+            assert!(smooth, "{view} stood still {way}, {TRIES} times, on a machine {busy} times too busy");
         }
     }
     page.assert_no_complaints();
+}
+
+/// Scrolls once; whether a frame came each time that one was due. Whatever else the machine does, the page itself must have
+/// been quick, and shown rows.
+#[expect(clippy::print_stdout, reason = "the figures are for whoever asks for them")]
+fn scrolls_smoothly(page: &Page, busy: f64, (view, row): (&str, &str), (way, pixels): (&str, u32)) -> bool {
+    let before = page.main_thread_ms().unwrap();
+    let scroll = format!("{FRAME_GAPS} {SCROLL} scroll('{row}', {pixels}).then(done)");
+    let scrolled = page.run_until_done(&scroll).unwrap();
+    let [longest, median, frames, top] =
+        ["longest", "median", "frames", "top"].map(|name| scrolled[name].as_f64().unwrap());
+    let taken = (page.main_thread_ms().unwrap() - before) / frames;
+    let (rows, elements) = (scrolled["rows"].as_u64().unwrap(), scrolled["elements"].as_u64().unwrap());
+    println!(
+        "{view} of 10,000 entries, scrolled {way}: {top:.0} pixels in {frames} frames, one each {median:.1} ms and \
+         {longest:.0} ms at the most, each {taken:.1} ms of the main thread; {rows} rows and {elements} elements"
+    );
+    assert_eq!(scrolled["blank"], json!(0), "{view}: frames without a row");
+    assert!(rows < MOST_ROWS, "{view}: {rows} rows at once");
+    assert!(pixels != HAND || taken < FRAME_MS, "{view}: {taken} ms of the main thread for a frame");
+    longest < LONGEST_GAP_MS * busy && (pixels != HAND || median < FRAME_MS * FRAME_TOLERANCE * busy)
 }
 
 /// Clicks the chain in the list; gives the time until its calls are drawn.
@@ -148,10 +150,10 @@ const scroll = async (name, pixels) => {
 
 #[tokio::test]
 async fn a_small_window_has_no_sideways_scroll() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1-with-an-id-that-goes-on-for-quite-a-while-0123456789abcdef", 20.0, &ORDER)).await;
     server.ingest(&entries("order-2", 10.0, &HUNG)).await;
-    let page = Page::new();
     page.size(360, 740).unwrap();
     let fits = |place: &str| {
         let width = page.run("return document.documentElement.scrollWidth", &[]).unwrap();

@@ -11,12 +11,12 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn a_call_shows_both_checkpoints_beside_a_pointer_that_rests_on_it() {
+    let page = Page::new();
     let server = Server::start();
     let mut chain = entries("order-1", 10.0, &ORDER);
     chain[4]["data"] = json!({"sku": "lamp-7"});
     chain[5]["data"] = json!({"reserved": true});
     server.ingest(&chain).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.point_at(&nth_row(2), (0.9, 0.5)).unwrap();
     page.wait_for(&testid("peek")).unwrap();
@@ -33,11 +33,11 @@ async fn a_call_shows_both_checkpoints_beside_a_pointer_that_rests_on_it() {
 
 #[tokio::test]
 async fn data_is_laid_out_to_the_digit_and_can_be_copied() {
+    let page = Page::new();
     let server = Server::start();
     let text = r#"{"traces":[{"source_id":"till","correlation_id":"sum","timestamp":1000,"suffix":"1","direction":"->",
         "operation":"REST","endpoint":"/sum","data":{"z":12345678901234567890123,"a":1.10,"list":[{"deep":"ü"}]}}]}"#;
     assert_eq!(server.post("/ingest", text).await.0, 200);
-    let page = Page::new();
     page.open_chain(&server.url, "sum");
     page.run("navigator.clipboard.writeText = async text => { window.__copied = text }", &[]).unwrap();
     page.click(&testid("call-row")).unwrap();
@@ -55,9 +55,9 @@ async fn data_is_laid_out_to_the_digit_and_can_be_copied() {
 
 #[tokio::test]
 async fn dragging_over_the_strip_zooms_and_there_is_a_way_back() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     // A finger has no keys, so a small window must have all of it too.
     for (width, height) in [(1280, 800), (360, 740)] {
         page.size(width, height).unwrap();
@@ -88,9 +88,9 @@ async fn dragging_over_the_strip_zooms_and_there_is_a_way_back() {
 
 #[tokio::test]
 async fn calls_collapse_one_by_one_by_level_and_all_at_once() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 10.0, &ORDER)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.see_count("call-row", 4);
     page.click(&format!("{} .fold", nth_row(1))).unwrap();
@@ -109,13 +109,13 @@ async fn calls_collapse_one_by_one_by_level_and_all_at_once() {
 
 #[tokio::test]
 async fn times_are_since_the_start_or_of_the_clock() {
+    let page = Page::new();
     let server = Server::start();
     let mut chain = entries("order-1", 10.0, &ORDER);
     for entry in &mut chain {
         entry["timestamp"] = json!(1_795_424_400_000.0 + entry["data"]["number"].as_f64().unwrap());
     }
     server.ingest(&chain).await;
-    let page = Page::new();
     page.time_zone("UTC").unwrap();
     page.open(&format!("{}/?chain=order-1&tab=log", server.url)).unwrap();
     page.see_count("log-row", 8);
@@ -128,6 +128,7 @@ async fn times_are_since_the_start_or_of_the_clock() {
 
 #[tokio::test]
 async fn a_clock_that_is_off_is_corrected_noted_and_shown_as_logged_on_demand() {
+    let page = Page::new();
     let server = Server::start();
     let mut calls = vec![Call("gateway", "edge-1", "/api/orders", 0.0, Some(200.0))];
     for (start, endpoint) in [(10.0, "/stock/1"), (70.0, "/stock/2"), (130.0, "/stock/3")] {
@@ -135,7 +136,6 @@ async fn a_clock_that_is_off_is_corrected_noted_and_shown_as_logged_on_demand() 
         calls.push(Call("stock", "app-2", endpoint, start + 10.0 - 430.0, Some(start + 40.0 - 430.0)));
     }
     server.ingest(&entries("skewed", 10.0, &calls)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "skewed");
     let note = page.text(&testid("skew")).unwrap();
     assert!(note.contains("app-2") && note.contains("+430 ms"), "{note}");
@@ -152,6 +152,7 @@ async fn a_clock_that_is_off_is_corrected_noted_and_shown_as_logged_on_demand() 
 
 #[tokio::test]
 async fn long_silences_are_shaded_and_named() {
+    let page = Page::new();
     let server = Server::start();
     let calls = [
         Call("gateway", "edge-1", "/api/orders", 0.0, Some(3_000.0)),
@@ -159,7 +160,6 @@ async fn long_silences_are_shaded_and_named() {
         Call("payment", "app-2", "/payment/charge", 2_500.0, Some(2_950.0)),
     ];
     server.ingest(&entries("order-1", 10.0, &calls)).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.see(&format!("{} === 2", counting("gap")));
     page.see("[...document.querySelectorAll('[data-testid=gap]')].map(gap => gap.innerText).join() === '1.4 s of silence,1 s of silence'");
@@ -171,8 +171,8 @@ async fn long_silences_are_shaded_and_named() {
 
 #[tokio::test]
 async fn a_call_that_goes_on_is_hatched_up_to_now() {
-    let server = Server::start();
     let page = Page::new();
+    let server = Server::start();
     server.ingest(&entries("order-1", 3.0, &HUNG[1..])).await;
     page.open_chain(&server.url, "order-1");
     let label = "document.querySelector('[data-state=unfinished] .bar-label').innerText";
@@ -197,9 +197,9 @@ async fn a_call_that_goes_on_is_hatched_up_to_now() {
 
 #[tokio::test]
 async fn a_chain_is_followed_until_that_is_paused() {
+    let page = Page::new();
     let server = Server::start();
     server.ingest(&entries("order-1", 3.0, &ORDER[..1])).await;
-    let page = Page::new();
     page.open_chain(&server.url, "order-1");
     page.see("document.querySelector('.connection').classList.contains('is-live')");
     page.press("f").unwrap();
@@ -214,7 +214,7 @@ async fn a_chain_is_followed_until_that_is_paused() {
     // The call that keys have gone to stays that, though another one is drawn above it from now on.
     page.press("j").unwrap();
     page.see("document.querySelector('.call-row.is-active').innerText.includes('/api/orders')");
-    server.ingest(&entries("order-1", 9.0, &[Call("stock", "app-2", "/early", 0.0, Some(1.0))])).await;
+    server.ingest(&entries("order-1", 60.0, &[Call("stock", "app-2", "/early", 0.0, Some(1.0))])).await;
     page.see_count("call-row", 3);
     page.see("document.querySelector('[data-testid=call-row]').innerText.includes('/early')");
     page.see("document.querySelector('.call-row.is-active').innerText.includes('/api/orders')");
@@ -222,6 +222,7 @@ async fn a_chain_is_followed_until_that_is_paused() {
 
 #[tokio::test]
 async fn many_sources_leave_room_for_the_calls_and_lead_to_them() {
+    let page = Page::new();
     let server = Server::start();
     let start = now_ms() - 10_000.0;
     let entry = |number: u32, direction: &str, at: f64| {
@@ -234,7 +235,6 @@ async fn many_sources_leave_room_for_the_calls_and_lead_to_them() {
         [entry(number, "->", at), entry(number, "<-", at + 500.0 + at)]
     });
     server.ingest(&chain.collect::<Vec<_>>()).await;
-    let page = Page::new();
     page.open_chain(&server.url, "wide");
     page.see("document.querySelector('[data-testid=call-row]').getBoundingClientRect().top < 300");
     page.click(&testid("more-sources")).unwrap();
@@ -260,6 +260,7 @@ async fn many_sources_leave_room_for_the_calls_and_lead_to_them() {
 
 #[tokio::test]
 async fn a_sequence_is_searched_and_walked_through() {
+    let page = Page::new();
     let server = Server::start();
     let mut chain = entries("order-1", 10.0, &ORDER);
     let mut mark = |at: f64| {
@@ -271,7 +272,6 @@ async fn a_sequence_is_searched_and_walked_through() {
     mark(-50.0);
     mark(500.0);
     server.ingest(&chain).await;
-    let page = Page::new();
     page.open(&format!("{}/?chain=order-1&tab=sequence", server.url)).unwrap();
     page.see(
         "document.querySelectorAll('.event').length === 10 && document.querySelectorAll('.lane-name').length === 4",
