@@ -50,6 +50,27 @@ async fn a_call_tells_its_details_and_the_address_leads_back_to_it() {
 }
 
 #[tokio::test]
+async fn a_key_goes_to_what_has_just_opened_however_soon_it_is_pressed() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    page.open_chain(&server.url, "order-1");
+    let pressed = "
+        const opened = new MutationObserver(() => {
+            if (!document.querySelector('[data-testid=who-panel]')) return;
+            opened.disconnect();
+            window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', cancelable: true }));
+            done(true);
+        });
+        opened.observe(document.body, { childList: true, subtree: true });
+        document.querySelector('[data-testid=who]').click();";
+    page.run_until_done(pressed).unwrap();
+    page.see_count("who-panel", 0);
+    page.see_count("chain-view", 1);
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
 async fn the_log_and_the_sequence_show_the_same_chain() {
     let page = Page::new();
     let server = Server::start();

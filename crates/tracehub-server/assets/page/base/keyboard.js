@@ -1,6 +1,6 @@
 // Keys. The last component that binds a key gets it; fields that are typed in keep theirs.
 
-import { useEffect, useRef } from '../../vendor/preact-htm.js';
+import { useLayoutEffect, useRef } from '../../vendor/preact-htm.js';
 
 const layers = [];
 
@@ -25,7 +25,8 @@ window.addEventListener('keydown', (event) => {
 export function useKeys(keys) {
   const layer = useRef(keys);
   layer.current = keys;
-  useEffect(() => {
+  // Before it is drawn: a key that is pressed at once must not go to what lies below.
+  useLayoutEffect(() => {
     layers.push(layer);
     return () => layers.splice(layers.indexOf(layer), 1);
   }, []);
