@@ -234,10 +234,13 @@ fn a_chain_that_is_followed_is_drawn_as_it_grows() {
     let child = command.stdout(pty.terminal()).stderr(Stdio::null()).spawn().unwrap();
     drop(command);
     // Once when it came, and again when it was older.
-    std::thread::sleep(Duration::from_millis(2_500));
+    let mut seen = String::new();
+    while seen.matches("\u{1b}[H").count() < 2 {
+        seen += &pty.wait_for("\u{1b}[H");
+    }
     assert_eq!(interrupt(child), Some(130));
-    let seen = pty.read();
-    assert!(seen.contains("unfinished for 5.00 s") && seen.matches("\u{1b}[H").count() >= 2, "{seen:?}");
+    seen += &pty.read();
+    assert!(seen.contains("unfinished for 5.00 s"), "{seen:?}");
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn waits_have_deadlines_and_errors_are_the_same() {
 fn threads_ask_at_the_same_time_while_another_follows() {
     let server = Server::start(|_, request| match request.target.as_str() {
         "/health" => {
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(400));
             Reply::Status(200, HEALTH.to_owned())
         }
         _ => Reply::EventsThenSilence(vec![event(1)]),
@@ -143,7 +143,7 @@ fn threads_ask_at_the_same_time_while_another_follows() {
             scope.spawn(|| client.health().unwrap());
         }
     });
-    assert!(started.elapsed() < Duration::from_millis(1_200), "{:?}: one after the other", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}: one after the other", started.elapsed());
     assert_eq!(stream.next_within(Duration::ZERO), Within::Waiting);
 }
 

@@ -1,14 +1,13 @@
 //! What goes wrong costs as little as it can, and every loss is counted.
 
 use std::collections::HashSet;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tracehub_client::{FlushOutcome, TraceHubClient};
 
-use crate::support::{LONG, Reply, Server, client, entry, send};
+use crate::support::{LONG, Reply, Server, client, entry, patient_client, send, url_of_nobody};
 
 fn refusal() -> String {
     r#"{"detail":[{"type":"missing","loc":["body","traces",0,"suffix"],"msg":"Field required"}]}"#.to_owned()
@@ -56,7 +55,7 @@ fn a_body_that_is_too_large_is_split() {
 fn a_secret_that_is_refused_is_not_tried_again() {
     for status in [401, 403] {
         let server = Server::start(move |_, _| Reply::Status(status, String::new()));
-        let client = client(&server);
+        let client = patient_client(&server);
         send(&client, 20);
         assert_eq!(client.flush(LONG), FlushOutcome::Complete);
         assert_eq!(client.stats().dropped.unauthorized, 20);
@@ -68,7 +67,7 @@ fn a_secret_that_is_refused_is_not_tried_again() {
 fn answers_of_strangers_are_no_acknowledgement() {
     for (status, body) in [(200, "<html>welcome</html>"), (200, "{}"), (404, ""), (307, ""), (500, "")] {
         let server = Server::start(move |_, _| Reply::Status(status, body.to_owned()));
-        let client = client(&server);
+        let client = patient_client(&server);
         send(&client, 20);
         assert_eq!(client.flush(LONG), FlushOutcome::Complete);
         assert_eq!(client.stats().dropped.unexpected, 20, "{status} {body}");
@@ -95,7 +94,7 @@ fn retries_send_identical_bytes_until_the_server_recovers() {
 #[test]
 fn a_server_that_is_too_slow_is_tried_again() {
     let server = Server::start(|number, _| if number == 0 { Reply::Hang } else { Reply::Store });
-    let client = TraceHubClient::builder(&server.url()).timeout(Duration::from_millis(100)).build().unwrap();
+    let client = TraceHubClient::builder(&server.url()).timeout(Duration::from_secs(1)).build().unwrap();
     send(&client, 5);
     assert_eq!(client.flush(LONG), FlushOutcome::Complete);
     assert_eq!((client.stats().delivered, server.requests().len()), (5, 2));
@@ -112,11 +111,7 @@ fn retry_count_bounds_the_requests() {
 
 #[test]
 fn without_a_server_everything_is_counted_as_undelivered() {
-    let port_of_nobody = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let client = TraceHubClient::builder(&format!("http://{port_of_nobody}")).build().unwrap();
+    let client = TraceHubClient::builder(&url_of_nobody()).build().unwrap();
     send(&client, 20);
     assert_eq!(client.flush(LONG), FlushOutcome::Complete);
     let report = client.close(LONG);

@@ -1,11 +1,10 @@
 //! The query client: what it asks, what it reads, and what it says when that fails.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use tracehub_client::{QueryError, TraceHubQueryClient};
 
-use crate::support::{Reply, Server};
+use crate::support::{Reply, Server, url_of_nobody};
 
 fn query(server: &Server) -> TraceHubQueryClient {
     TraceHubQueryClient::new(&server.url()).expect("the url is valid")
@@ -104,8 +103,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn no_server_and_a_silent_one_are_told_apart() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let err = TraceHubQueryClient::new(&format!("http://{nobody}")).unwrap().health().await.unwrap_err();
+    let err = TraceHubQueryClient::new(&url_of_nobody()).unwrap().health().await.unwrap_err();
     assert!(matches!(&err, QueryError::Unreachable { reason, .. } if reason.contains("refused")), "{err}");
     let server = Server::start(|_, _| Reply::Disconnect);
     let err = query(&server).health().await.unwrap_err();

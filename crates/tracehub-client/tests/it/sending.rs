@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracehub_client::{BuildError, FlushOutcome, Refused, Stats, TraceHubClient};
 
-use crate::support::{LONG, Server, client, entry, send};
+use crate::support::{LONG, Server, client, entry, patient_client, send};
 #[cfg(feature = "compression")]
 use {crate::support::Reply, tracehub_core::wire::ingest::IngestBatch};
 
@@ -130,7 +130,7 @@ fn bodies_are_compressed_once_the_server_takes_it_and_never_again_when_it_does_n
     };
     for takes_it in [true, false] {
         let server = offering_zstd(takes_it);
-        let client = client(&server);
+        let client = patient_client(&server);
         for _ in 0..3 {
             send(&client, 20);
             assert_eq!(client.flush(LONG), FlushOutcome::Complete);

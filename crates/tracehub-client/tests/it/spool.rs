@@ -16,7 +16,7 @@ fn folder() -> TempDir {
 }
 
 fn spooling(url: &str, folder: &Path) -> TraceHubClient {
-    let builder = TraceHubClient::builder(url).spool_dir(folder).timeout(Duration::from_millis(500));
+    let builder = TraceHubClient::builder(url).spool_dir(folder).timeout(Duration::from_secs(5));
     builder.build().expect("the folder can be used")
 }
 
@@ -141,7 +141,7 @@ fn beyond_the_bound_the_oldest_go_and_are_counted() {
 #[test]
 fn damaged_files_are_set_aside_and_strange_ones_left_alone() {
     let root = folder();
-    (0..4).for_each(|number| leave(root.path(), number * 10..number * 10 + 10));
+    (0..4).for_each(|number| leave(root.path(), number..number + 1));
     let left = segments(root.path());
     assert_eq!(left.len(), 4);
     let (spoilt, cut, empty) = (&left[0], &left[1], &left[2]);
@@ -161,12 +161,12 @@ fn damaged_files_are_set_aside_and_strange_ones_left_alone() {
     let client = spooling(&server.url(), root.path());
     until("it is looked at", || client.stats().recovered.corrupt_segments == 3);
     // Nothing else is sent, and the damaged ones do not wait for it.
-    until("the whole one is sent", || client.stats().recovered.delivered == 10);
+    until("the whole one is sent", || client.stats().recovered.delivered == 1);
     send(&client, 1);
     assert_eq!(client.close(LONG).delivered, 1);
     let recovered = client.stats().recovered;
     assert_eq!(recovered.found, recovered.delivered + recovered.dropped);
-    assert_eq!(server.stored().len(), 11);
+    assert_eq!(server.stored().len(), 2);
     assert!(readme.exists() && strange.exists());
     let corrupt = all_files(root.path()).into_iter().filter(|path| path.extension().is_some_and(|it| it == "corrupt"));
     assert_eq!(corrupt.count(), 3);
@@ -261,9 +261,9 @@ fn a_folder_that_is_deleted_is_made_anew() {
     until("it is on disk again", || balanced(&client).spooled == 100);
     let server = Server::start_at(address, |_, _| Reply::Store);
     let report = client.close(LONG);
-    // The first were on their way already, or are lost with their folder.
+    // Of the first, those that were on their way already are not lost with their folder.
     let lost = client.stats().dropped.damaged;
-    assert!(lost == 0 || lost == 50, "{lost}");
+    assert!(lost <= 50, "{lost}");
     assert_eq!((report.delivered, report.dropped), (100 - lost, lost));
     assert!(server.stored().ends_with(&names(50..100)));
 }

@@ -1,7 +1,7 @@
 //! The normal client, and what the server takes of the machine.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,10 +34,12 @@ impl Probe {
         let stop = Arc::new(AtomicBool::new(false));
         let address = server.url.split_once("://").expect("a URL").1.to_owned();
         let asked = Arc::clone(&stop);
+        let (answered, first) = mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(ask(&address, &asked))
+            runtime.block_on(ask(&address, &asked, &answered))
         });
+        first.recv().expect("the normal client is there before the attackers");
         Self { stop, thread }
     }
 
@@ -55,7 +57,7 @@ impl Probe {
     }
 }
 
-async fn ask(address: &str, stop: &AtomicBool) -> Seen {
+async fn ask(address: &str, stop: &AtomicBool, answered: &mpsc::SyncSender<()>) -> Seen {
     static LAST: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let mut seen = Seen::default();
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
@@ -73,6 +75,8 @@ async fn ask(address: &str, stop: &AtomicBool) -> Seen {
             other => seen.failures.push(format!("{other:?}")),
         }
         seen.times.push(began.elapsed().as_secs_f64() * 1000.0);
+        // Only the first is waited for.
+        let _ = answered.try_send(());
         tokio::time::sleep(EVERY).await;
     }
     seen

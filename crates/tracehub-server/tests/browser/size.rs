@@ -100,13 +100,14 @@ async fn ten_thousand_entries_open_at_once_and_scroll() {
 /// been quick, and shown rows.
 #[expect(clippy::print_stdout, reason = "the figures are for whoever asks for them")]
 fn scrolls_smoothly(page: &Page, busy: f64, (view, row): (&str, &str), (way, pixels): (&str, u32)) -> bool {
-    let before = page.main_thread_ms().unwrap();
+    let before = page.main_thread_ms().expect("the browser counts");
     let scroll = format!("{FRAME_GAPS} {SCROLL} scroll('{row}', {pixels}).then(done)");
-    let scrolled = page.run_until_done(&scroll).unwrap();
+    let scrolled = page.run_until_done(&scroll).expect("it scrolls");
     let [longest, median, frames, top] =
-        ["longest", "median", "frames", "top"].map(|name| scrolled[name].as_f64().unwrap());
-    let taken = (page.main_thread_ms().unwrap() - before) / frames;
-    let (rows, elements) = (scrolled["rows"].as_u64().unwrap(), scrolled["elements"].as_u64().unwrap());
+        ["longest", "median", "frames", "top"].map(|name| scrolled[name].as_f64().expect("a number"));
+    let taken = (page.main_thread_ms().expect("the browser counts") - before) / frames;
+    let (rows, elements) =
+        (scrolled["rows"].as_u64().expect("a number"), scrolled["elements"].as_u64().expect("a number"));
     println!(
         "{view} of 10,000 entries, scrolled {way}: {top:.0} pixels in {frames} frames, one each {median:.1} ms and \
          {longest:.0} ms at the most, each {taken:.1} ms of the main thread; {rows} rows and {elements} elements"

@@ -7,15 +7,19 @@ use super::*;
 #[test]
 fn a_long_outage_leaves_few_files_in_order() {
     const SEGMENTS: usize = 30_000;
+    const SLICE: usize = 3_000;
     let root = tempfile::tempdir().unwrap();
     let mut spool = open(&root);
-    let [first_half, second_half] = [0, SEGMENTS / 2].map(|first| {
+    let mut slices = (0..SEGMENTS).step_by(SLICE).map(|first| {
         let start = Instant::now();
-        (first..first + SEGMENTS / 2).for_each(|number| append(&mut spool, &batch(number..=number)));
+        (first..first + SLICE).for_each(|number| append(&mut spool, &batch(number..=number)));
         start.elapsed()
     });
-    // Far from what a quadratic step would give, also where others use the machine.
-    assert!(second_half < first_half * 2 + Duration::from_secs(1), "{first_half:?}, then {second_half:?}");
+    let first = slices.next().unwrap();
+    // The best of the last ones: the disk and others that use the machine make any one slow.
+    let last = slices.skip(SEGMENTS / SLICE / 2).min().unwrap();
+    // Far from what a quadratic step would give.
+    assert!(last < first * 2 + Duration::from_millis(200), "{first:?}, then {last:?}");
     let folder = kill(spool);
     let count = files(&folder).len();
     assert!(count <= SEGMENTS / 500 + 64 + 2, "{count} files");

@@ -1,15 +1,18 @@
 //! Helpers of all tests: entries, clients and a runtime.
 
+mod pauses;
 mod proxy;
 mod real;
 mod server;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use tracehub_client::{Stats, TraceEntry, TraceHubClient};
 
+pub(crate) use pauses::pauses;
 pub(crate) use proxy::{Fate, Proxy};
 pub(crate) use real::RealServer;
 pub(crate) use server::{Reply, Request, Server};
@@ -33,6 +36,12 @@ pub(crate) fn client(server: &Server) -> TraceHubClient {
     TraceHubClient::builder(&server.url()).build().expect("the settings are valid")
 }
 
+/// A client that sends nothing unless it is flushed, and then all in one request.
+pub(crate) fn patient_client(server: &Server) -> TraceHubClient {
+    let builder = TraceHubClient::builder(&server.url()).batch_size(1_000).flush_interval(Duration::from_hours(1));
+    builder.build().expect("the settings are valid")
+}
+
 /// Sends entries with the suffixes `0..count`.
 pub(crate) fn send(client: &TraceHubClient, count: usize) {
     for number in 0..count {
@@ -50,9 +59,15 @@ pub(crate) fn url_of_nobody() -> String {
     format!("http://{}", free_address())
 }
 
+/// An address of the loopback where nobody listens, and nobody will by chance: it is held for as long as this process lives,
+/// so that the system gives it to no other test. A server may listen there, and end, and listen there again.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback is free");
-    listener.local_addr().expect("a bound listener has an address")
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there is a socket");
+    holder.set_reuse_address(true).expect("others may listen at its address");
+    holder.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port of the loopback is free");
+    let address = holder.local_addr().ok().and_then(|address| address.as_socket());
+    std::mem::forget(holder);
+    address.expect("a bound socket has an address")
 }
 
 /// The counts, which balance at any moment.

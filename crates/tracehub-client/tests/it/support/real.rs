@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::free_address;
+
 /// A running `tracehub-server`. Killed when dropped.
 pub(crate) struct RealServer {
     child: Child,
@@ -18,8 +20,8 @@ impl RealServer {
     /// Starts it on a free port with an empty database.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (child, port) = spawn(&folder, 0);
-        Self { child, port, folder }
+        let port = free_address().port();
+        Self { child: spawn(&folder, port), port, folder }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -46,7 +48,7 @@ impl RealServer {
 
     /// Starts it again with its database, at its address.
     pub(crate) fn start_again(&mut self) {
-        (self.child, self.port) = spawn(&self.folder, self.port);
+        self.child = spawn(&self.folder, self.port);
     }
 }
 
@@ -57,7 +59,7 @@ impl Drop for RealServer {
     }
 }
 
-fn spawn(folder: &TempDir, port: u16) -> (Child, u16) {
+fn spawn(folder: &TempDir, port: u16) -> Child {
     let mut child = Command::new(program())
         .env_clear()
         .env("TRACEHUB_DB", folder.path().join("tracehub.db"))
@@ -67,16 +69,12 @@ fn spawn(folder: &TempDir, port: u16) -> (Child, u16) {
         .spawn()
         .expect("the server starts");
     let mut lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
-    let port = loop {
-        let line = lines.next().expect("the server listens before it ends").expect("its log is text");
-        if let Some((_, rest)) = line.split_once("listening on ") {
-            let address = rest.split_whitespace().next().expect("an address");
-            break address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        }
-    };
+    while !lines.next().expect("the server listens before it ends").expect("its log is text").contains("listening on ")
+    {
+    }
     // Nobody reads on, and a server whose log is full would stop.
     std::thread::spawn(move || lines.for_each(drop));
-    (child, port)
+    child
 }
 
 /// The server's program, which Cargo puts beside the folder of this test's own. Tests of the whole workspace have built

@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tracehub_core::wire::ingest::IngestBatch;
 
-use super::LONG;
+use super::{LONG, free_address};
 
 /// One request, as it came.
 #[derive(Debug, Clone)]
@@ -90,8 +90,7 @@ pub(crate) struct Server {
 impl Server {
     /// Answers each request as `answer` says, which gets the request's number, counted from 0.
     pub(crate) fn start(answer: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::start_at(any, answer)
+        Self::start_at(free_address(), answer)
     }
 
     /// The same at an address, such as that of a server that has ended.
