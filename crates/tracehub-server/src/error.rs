@@ -68,7 +68,7 @@ impl ApiError {
             Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout),
-            // Not 400: what was sent is not at fault, and 408 alone of the 4xx says that it may be sent again.
+            // Not 400: what was sent is not at fault, and may be sent again.
             Self::BodyIncomplete => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BodyIncomplete),
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
             Self::TooManyEntries => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooManyEntries),

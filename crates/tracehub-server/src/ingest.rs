@@ -49,6 +49,13 @@ impl Waiting {
     pub(crate) fn into_parts(self) -> (IngestBatch, Reply<IngestAnswer>, Room) {
         (self.batch, self.reply, self.room)
     }
+
+    /// Gives its room back, and then says why it is not stored.
+    pub(crate) fn refuse(self, error: ApiError) {
+        let Self { reply, room, .. } = self;
+        drop(room);
+        let _ = reply.send(Err(error));
+    }
 }
 
 /// The requests' end of the queue.

@@ -105,6 +105,16 @@ struct Group {
     rows: usize,
 }
 
+impl Group {
+    /// Gives its room back, and then says to each why it is not stored.
+    fn refuse(self, error: impl Fn() -> ApiError) {
+        drop(self.rooms);
+        for reply in self.replies {
+            let _ = reply.send(Err(error()));
+        }
+    }
+}
+
 impl Writer {
     fn run(mut self) -> Result<(), StoreError> {
         loop {
@@ -116,7 +126,7 @@ impl Writer {
             if may_look && self.upkeep.obstacle(&*self.store).is_none() {
                 let outcome = self.recovery.look(&mut *self.store);
                 if outcome.is_err() {
-                    refuse(group.replies, || ApiError::Storage);
+                    group.refuse(|| ApiError::Storage);
                     self.upkeep.give_up(|| ApiError::Storage);
                     return outcome;
                 }
@@ -194,7 +204,7 @@ impl Writer {
         while let Some(command) = next {
             match command {
                 Command::Ingest(waiting) if waiting.since.elapsed() > MAX_WAIT => {
-                    let _ = waiting.reply.send(Err(ApiError::Overloaded));
+                    waiting.refuse(ApiError::Overloaded);
                 }
                 Command::Ingest(waiting) => {
                     let (batch, reply, room) = waiting.into_parts();
@@ -219,25 +229,24 @@ impl Writer {
     }
 
     fn commit(&mut self, group: Group) {
-        let Group { batches, replies, rooms, .. } = group;
-        if batches.is_empty() {
+        if group.batches.is_empty() {
             return;
         }
         if let Some(refusal) = self.recovery.refusal() {
-            refuse(replies, refusal);
+            group.refuse(refusal);
             return;
         }
         if let Some(trouble) = self.upkeep.obstacle(&*self.store) {
             self.recovery.is_in(trouble);
-            refuse(replies, self.recovery.refusal().unwrap_or(|| ApiError::StorageFull));
+            group.refuse(self.recovery.refusal().unwrap_or(|| ApiError::StorageFull));
             return;
         }
         let now = self.clock.now();
-        let outcome = self.ingest(&batches, now);
-        // Whoever has the answer may send as much again, however long it takes to pass the entries on.
-        drop(rooms);
-        match outcome {
+        let Group { batches, replies, rooms, .. } = group;
+        match self.ingest(&batches, now) {
             Ok(receipts) => {
+                // Whoever has the answer may send as much again, however long it takes to pass the entries on.
+                drop(rooms);
                 self.recovery.is_well();
                 self.hub.advance(&receipts);
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
@@ -248,8 +257,8 @@ impl Writer {
             }
             Err(err @ StoreError::Ingest(_)) if batches.len() > 1 => {
                 tracing::warn!(error = %err, batches = batches.len(), "a group failed; its batches are tried alone");
-                for (batch, reply) in batches.into_iter().zip(replies) {
-                    self.commit_alone(batch, reply, now);
+                for ((batch, reply), room) in batches.into_iter().zip(replies).zip(rooms) {
+                    self.commit_alone(batch, reply, room, now);
                 }
             }
             // What is not a batch's own fault would meet each of them alone as well.
@@ -257,19 +266,22 @@ impl Writer {
                 let error = ApiError::from(&err);
                 // Before anybody is told, so that whoever then asks how the server is hears of it.
                 self.failed(&err);
-                refuse(replies, || error.clone());
+                Group { replies, rooms, ..Group::default() }.refuse(|| error.clone());
             }
         }
     }
 
     /// One batch that must not suffer for the others of its group.
-    fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, now: i64) {
+    fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, room: Room, now: i64) {
         if let Some(refusal) = self.recovery.refusal() {
+            drop(room);
             let _ = reply.send(Err(refusal()));
             return;
         }
         let batches = vec![batch];
-        match self.ingest(&batches, now) {
+        let outcome = self.ingest(&batches, now);
+        drop(room);
+        match outcome {
             Ok(receipts) => {
                 self.recovery.is_well();
                 self.hub.advance(&receipts);
@@ -321,9 +333,7 @@ impl Writer {
         let waiting = self.commands.clone();
         for command in waiting.try_iter().take(most) {
             match command {
-                Command::Ingest(waiting) => {
-                    let _ = waiting.reply.send(Err(ApiError::StorageBusy));
-                }
+                Command::Ingest(waiting) => waiting.refuse(ApiError::StorageBusy),
                 Command::Cleanup(reply) => self.upkeep.clean_up(reply),
                 Command::Look(reply) => {
                     let _ = reply.send(Ok(()));
@@ -331,12 +341,6 @@ impl Writer {
                 Command::Stop => self.stopping = true,
             }
         }
-    }
-}
-
-fn refuse(replies: Vec<Reply<IngestAnswer>>, error: impl Fn() -> ApiError) {
-    for reply in replies {
-        let _ = reply.send(Err(error()));
     }
 }
 

@@ -19,24 +19,25 @@ const CLIENTS: usize = 16;
 /// Small, so that there are many requests, and so that it is full while connections are broken.
 const CAPACITY: usize = 20;
 
-/// So many connections in a row may break in the first request. The wait after each is up to twice the one before, so
-/// that without an end to bad luck one run in ten would take minutes.
-const MOST_IN_A_ROW: u32 = 5;
+/// Of so many connections one lasts. The wait after each that breaks is up to twice the one before, so that without an end
+/// to bad luck one run in ten would take minutes.
+const ONE_LASTS_OF: u32 = 6;
 /// Bytes that a full batch has, and some more.
 const LASTING: usize = 8_000;
 
 /// What becomes of the connections of one client, by chance.
 struct Luck {
     random: fastrand::Rng,
-    bad_in_a_row: u32,
+    connections: u32,
 }
 
 impl Luck {
     fn next(&mut self) -> Fate {
-        let fate = chance(&mut self.random);
-        let lasts = self.bad_in_a_row == MOST_IN_A_ROW;
-        self.bad_in_a_row = if lasts { 0 } else { self.bad_in_a_row + 1 };
-        if lasts { Fate::Delay(Duration::ZERO, LASTING) } else { fate }
+        self.connections += 1;
+        if self.connections.is_multiple_of(ONE_LASTS_OF) {
+            return Fate::Delay(Duration::ZERO, LASTING);
+        }
+        chance(&mut self.random)
     }
 }
 
@@ -100,7 +101,7 @@ fn run(
     thread::scope(|scope| {
         for number in 0..CLIENTS {
             let (server, broken, build, check) = (&server, &broken, &build, &check);
-            let mut luck = Luck { random: seeds.fork(), bad_in_a_row: 0 };
+            let mut luck = Luck { random: seeds.fork(), connections: 0 };
             scope.spawn(move || {
                 let proxy = Proxy::start(server.address(), move || luck.next());
                 let chain = format!("chain-{number}");

@@ -16,8 +16,9 @@ const FOLDER_VARIABLE: &str = "TRACEHUB_TEST_HOST_SPOOL";
 const LAST_MOMENTS: Duration = Duration::from_millis(50);
 /// The host may wait for a processor or the disk before it gets to what it has promised; on a busy machine that takes a while.
 const NOISE: Duration = Duration::from_millis(150);
-/// How often it is killed: a pause of the machine in its last moments is not the client's.
+/// How often it is killed: a pause of the machine in its last moments is not the client's. One of them may take this long.
 const KILLS: usize = 4;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Not a test: the host. It logs 1,000 checkpoints a second until it is killed, and says of each when it has handed it
 /// over, in microseconds since its start.
@@ -90,4 +91,5 @@ fn a_killed_host_loses_its_last_moments_at_most() {
     }
     lost_in_time.sort_unstable();
     assert!(lost_in_time[KILLS / 2] <= LAST_MOMENTS + NOISE, "{lost_in_time:?}");
+    assert!(lost_in_time[KILLS - 1] <= LAST_MOMENTS + NOISE + PAUSE, "{lost_in_time:?}");
 }

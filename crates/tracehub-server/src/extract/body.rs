@@ -114,8 +114,8 @@ impl Incoming {
         }
     }
 
-    /// Why there is no more. The end of a connection says nothing against the body, which may be sent again; chunks that
-    /// are none do. Both are the same error here.
+    /// Why there is no more. The end of a connection says nothing against the body, which may be sent again; wrong chunks do.
+    /// Both are the same error here, and where both come at once it is taken for the end.
     fn broken(&self, err: &PayloadError) -> ApiError {
         if self.connection.as_ref().is_some_and(|connection| connection.has_ended()) {
             return ApiError::BodyIncomplete;

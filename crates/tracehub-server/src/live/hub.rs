@@ -124,8 +124,8 @@ impl Hub {
         }
     }
 
-    /// Passes on what was new in a committed group that is [the newest](Self::advance) already. Nobody is waited for, and events are written while nobody is kept
-    /// waiting for the lock.
+    /// Passes on what was new in a committed group that is [the newest](Self::advance) already. Nobody is waited for, and
+    /// events are written while nobody is kept waiting for the lock.
     ///
     /// The lock is taken after the commit, and a listener takes it before it reads the store. So an entry is either in
     /// what the listener reads or in what it is sent, whichever of the two comes first. Who comes while events are

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Server, entry};
 
 /// As long as the server waits for another program, and what a busy machine adds to it.
-const PATIENCE: Duration = Duration::from_millis(2_000 + 2_500);
+const PATIENCE: Duration = Duration::from_millis(2_000 + 1_500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_held_refuses_in_time_and_reads_go_on() {

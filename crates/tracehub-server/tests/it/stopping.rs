@@ -37,6 +37,7 @@ async fn a_stop_under_load_answers_all_it_has_stored() {
         })
         .collect();
     while answers.load(Ordering::SeqCst) < 100 {
+        assert!(!writers.iter().any(tokio::task::JoinHandle::is_finished), "nobody is refused before the stop");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let asked = Instant::now();

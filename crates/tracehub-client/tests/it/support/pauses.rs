@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// How often a thread looks, by sleeping for so long.
 const EVERY: Duration = Duration::from_millis(5);
+/// A sleep that is late by less is none of the machine's pauses.
+const PUNCTUAL: Duration = Duration::from_millis(10);
 
 struct Watch {
     began: Instant,
@@ -22,7 +24,10 @@ static WATCH: LazyLock<Watch> = LazyLock::new(|| {
         loop {
             let slept = Instant::now();
             thread::sleep(EVERY);
-            WATCH.late.fetch_add(micros(slept.elapsed().saturating_sub(EVERY)), Ordering::SeqCst);
+            let late = slept.elapsed().saturating_sub(EVERY);
+            if late > PUNCTUAL {
+                WATCH.late.fetch_add(micros(late), Ordering::SeqCst);
+            }
             WATCH.woke.store(micros(WATCH.began.elapsed()), Ordering::SeqCst);
         }
     });
@@ -33,7 +38,7 @@ static WATCH: LazyLock<Watch> = LazyLock::new(|| {
 pub(crate) fn pauses() -> Duration {
     let woke = WATCH.woke.load(Ordering::SeqCst);
     // It may not have woken up yet from the pause that has just ended.
-    let asleep = WATCH.began.elapsed().saturating_sub(Duration::from_micros(woke) + EVERY);
+    let asleep = WATCH.began.elapsed().saturating_sub(Duration::from_micros(woke) + EVERY + PUNCTUAL);
     Duration::from_micros(WATCH.late.load(Ordering::SeqCst)) + asleep
 }
 
