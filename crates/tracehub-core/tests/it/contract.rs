@@ -131,6 +131,41 @@ fn deletion_takes_the_oldest_in_steps_and_keeps_summaries_exact() {
     assert_eq!(listed.iter().map(|chain| chain.trace_count).collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
 }
 
+/// What is left of it is not read in every step.
+#[test]
+fn a_large_chain_shrinks_in_steps_and_its_numbers_stay_right() {
+    const ENTRIES: u32 = 40_000;
+    const OLD: u32 = 10_000;
+    const STEP: u32 = 500;
+    let mut store = TempStore::new();
+    // The first is the latest by its own clock.
+    let late = Note { source: "OLD".to_owned(), ..note("c", 1e6, "s", "->") };
+    store.writer.ingest(&[batch(&[late])], 100).unwrap();
+    for start in (0..ENTRIES).step_by(5_000) {
+        let notes = (start.max(1)..start + 5_000).map(|number| {
+            let direction = if number % 2 == 0 { "->" } else { "<-" };
+            let source = if number < OLD { "OLD" } else { "NEW" };
+            Note { source: source.to_owned(), ..note("c", f64::from(number), "s", direction) }
+        });
+        store.writer.ingest(&[batch(&notes.collect::<Vec<_>>())], 100).unwrap();
+    }
+    for deleted in (STEP..ENTRIES).step_by(STEP as usize) {
+        assert_eq!(store.writer.delete_oldest(STEP).unwrap().entries, u64::from(STEP));
+        let listed = store.reader.correlations(&ChainQuery::newest(10)).unwrap().chains;
+        let chain = &listed[0];
+        assert_eq!(chain.trace_count, u64::from(ENTRIES - deleted));
+        assert_eq!((chain.first_ts, chain.last_ts), (f64::from(deleted), f64::from(ENTRIES - 1)));
+        assert!(chain.sources.contains(&"NEW".to_owned()));
+        assert!(
+            deleted < OLD || ENTRIES - deleted > 4_000 || chain.sources == ["NEW"],
+            "{deleted}: {:?}",
+            chain.sources
+        );
+    }
+    store.writer.delete_oldest(STEP).unwrap();
+    assert!(store.reader.correlations(&ChainQuery::newest(10)).unwrap().chains.is_empty());
+}
+
 #[test]
 fn an_id_is_never_given_twice() {
     let mut store = TempStore::new();
