@@ -1,8 +1,11 @@
 //! The time by which entries arrive and expire: the system's, but a jump of it deletes nothing.
 //!
-//! A clock that is set, by hand or by its first contact with a time server, jumps by hours or years. Were retention to
-//! follow a jump forward, everything would be too old at once. So the time goes on from where it was, by a clock that
-//! cannot be set, until the server is started again; small corrections are followed.
+//! A clock that is set, by hand or by its first contact with a time server, jumps by hours or years, and that of a virtual
+//! machine by as long as its host has slept. Were retention to follow a jump forward, everything would be too old at once;
+//! were it not to follow, what arrives would be too old at the next start, and those who ask what came within the hour
+//! would miss it. So the times of arrival of what is stored are moved by as much, and the clock is followed then: each entry
+//! is as old after the jump as before. A clock that cannot be set tells a jump from time that has passed; small corrections
+//! are followed.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,46 +13,58 @@ use std::time::{Duration, SystemTime};
 const CORRECTION: Duration = Duration::from_mins(1);
 
 /// Seconds since 1970, and the steady time at which that was so.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clock {
     seconds: i64,
     since: Duration,
-    /// By how much the system's clock was off when that was said last.
-    mentioned: i64,
+}
+
+/// What the system's clock says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Seconds since 1970.
+    Time(i64),
+    /// The clock was set, forward or back.
+    Jump {
+        /// By so many seconds.
+        seconds: i64,
+        /// Seconds since 1970 had it not been set: the time until the jump is [followed](Clock::follow).
+        time: i64,
+        /// What to go on from once it is followed.
+        after: Clock,
+    },
 }
 
 impl Clock {
     /// Starts with the system's time.
     pub(crate) fn start() -> Self {
-        Self { seconds: system_seconds(), since: steady(), mentioned: 0 }
+        Self { seconds: system_seconds(), since: steady() }
     }
 
-    /// Seconds since 1970.
-    pub(crate) fn now(&mut self) -> i64 {
-        let (seconds, jump) = self.at(system_seconds(), steady());
-        if let Some(jump) = jump {
-            tracing::warn!(
-                seconds = jump,
-                "the system's clock was set; until the next start, arrival and retention go by the time before"
-            );
-        }
-        seconds
+    /// The time, or that it was set.
+    pub(crate) fn read(&mut self) -> Reading {
+        self.at(Self::start())
     }
 
-    /// The time, and by how much the system's clock has jumped if that is news.
-    fn at(&mut self, system: i64, steady: Duration) -> (i64, Option<i64>) {
-        let passed = steady.saturating_sub(self.since).as_secs();
+    /// Goes on from after a jump; gives the time there.
+    pub(crate) fn follow(&mut self, after: Self) -> i64 {
+        *self = after;
+        after.seconds
+    }
+
+    /// Seconds since 1970 when it was read last.
+    pub(crate) fn last(&self) -> i64 {
+        self.seconds
+    }
+
+    fn at(&mut self, system: Self) -> Reading {
+        let passed = system.since.saturating_sub(self.since).as_secs();
         let expected = self.seconds.saturating_add_unsigned(passed);
-        let jump = system.saturating_sub(expected);
-        if jump.unsigned_abs() <= CORRECTION.as_secs() {
-            *self = Self { seconds: system, since: steady, mentioned: 0 };
-            return (system, None);
+        let jump = system.seconds.saturating_sub(expected);
+        if jump.unsigned_abs() > CORRECTION.as_secs() {
+            return Reading::Jump { seconds: jump, time: expected, after: system };
         }
-        let is_news = jump.abs_diff(self.mentioned) > CORRECTION.as_secs();
-        if is_news {
-            self.mentioned = jump;
-        }
-        (expected, is_news.then_some(jump))
+        Reading::Time(self.follow(system))
     }
 }
 
@@ -74,32 +89,37 @@ mod tests {
 
     const YEAR: i64 = 365 * 86_400;
 
-    fn clock() -> Clock {
-        Clock { seconds: 1_000, since: Duration::from_secs(5), mentioned: 0 }
+    fn clock(seconds: i64, since: u64) -> Clock {
+        Clock { seconds, since: Duration::from_secs(since) }
     }
 
     #[test]
     fn small_corrections_are_followed() {
-        let mut clock = clock();
-        assert_eq!(clock.at(1_040, Duration::from_secs(15)), (1_040, None));
-        assert_eq!(clock.at(1_000, Duration::from_secs(16)), (1_000, None));
-        assert_eq!(clock.at(1_060, Duration::from_secs(76)), (1_060, None), "also one after the other");
+        let mut time = clock(1_000, 5);
+        assert_eq!(time.at(clock(1_040, 15)), Reading::Time(1_040));
+        assert_eq!(time.at(clock(1_000, 16)), Reading::Time(1_000));
+        assert_eq!(time.at(clock(1_060, 76)), Reading::Time(1_060), "also one after the other");
     }
 
     #[test]
-    fn a_jump_is_said_once_and_not_followed() {
-        for jump in [10 * YEAR, -3_600] {
-            let mut clock = clock();
-            assert_eq!(clock.at(1_010 + jump, Duration::from_secs(15)), (1_010, Some(jump)));
-            assert_eq!(clock.at(1_011 + jump, Duration::from_secs(16)), (1_011, None));
-            assert_eq!(clock.at(1_012, Duration::from_secs(17)), (1_012, None), "it is right again");
-            assert_eq!(clock.at(1_013 + jump, Duration::from_secs(18)), (1_013, Some(jump)));
+    fn a_jump_is_said_until_it_is_followed() {
+        for seconds in [10 * YEAR, -3_600] {
+            let mut time = clock(1_000, 5);
+            for second in 11..14 {
+                let after = clock(1_000 + second + seconds, 5 + second.unsigned_abs());
+                assert_eq!(time.at(after), Reading::Jump { seconds, time: 1_000 + second, after });
+            }
+            assert_eq!(time.at(clock(1_014, 19)), Reading::Time(1_014), "it is right again");
+            let after = clock(1_015 + seconds, 20);
+            assert!(matches!(time.at(after), Reading::Jump { .. }));
+            assert_eq!(time.follow(after), 1_015 + seconds);
+            assert_eq!(time.at(clock(1_016 + seconds, 21)), Reading::Time(1_016 + seconds));
         }
     }
 
     #[test]
     fn the_system_is_asked() {
-        let mut clock = Clock::start();
-        assert!(clock.now() > 1_700_000_000);
+        let mut time = Clock::start();
+        assert!(matches!(time.read(), Reading::Time(1_700_000_000..)));
     }
 }

@@ -124,6 +124,10 @@ mod tests {
             unreachable!("only probes")
         }
 
+        fn adjust_arrivals(&mut self, _: i64, _: i64) -> Result<(), StoreError> {
+            unreachable!("only probes")
+        }
+
         fn delete_arrived_before(&mut self, _: i64, _: u32) -> Result<Deleted, StoreError> {
             unreachable!("only probes")
         }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tracehub_core::store::{Receipt, StoreError, StoreWriter};
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading};
 use crate::condition::Condition;
 use crate::config::Config;
 use crate::error::ApiError;
@@ -117,6 +117,10 @@ impl Group {
 
 impl Writer {
     fn run(mut self) -> Result<(), StoreError> {
+        // What arrived by a clock that was ahead.
+        if let Err(err) = self.store.adjust_arrivals(0, self.clock.last()) {
+            self.failed(&err);
+        }
         loop {
             let Ok(first) = self.next() else { return Ok(()) };
             let began = Instant::now();
@@ -165,10 +169,28 @@ impl Writer {
         }
     }
 
+    /// The time, in Unix seconds. If the clock was set, what is stored is moved with it, so that nothing grows older by that;
+    /// as long as it cannot be, time goes on from before.
+    fn now(&mut self) -> i64 {
+        let (seconds, time, after) = match self.clock.read() {
+            Reading::Time(time) => return time,
+            Reading::Jump { seconds, time, after } => (seconds, time, after),
+        };
+        if let Err(err) = self.store.adjust_arrivals(seconds, time.saturating_add(seconds)) {
+            self.failed(&err);
+            return time;
+        }
+        tracing::warn!(
+            seconds,
+            "the system's clock was set; the times of arrival of what is stored were moved with it"
+        );
+        self.clock.follow(after)
+    }
+
     /// A step of upkeep, unless the store lets nothing be changed.
     fn go_on_with_upkeep(&mut self, rows: usize) {
         if self.recovery.refusal().is_none() {
-            let now = self.clock.now();
+            let now = self.now();
             if let Err(err) = self.upkeep.step(&mut *self.store, rows, now) {
                 self.failed(&err);
             }
@@ -241,7 +263,7 @@ impl Writer {
             group.refuse(self.recovery.refusal().unwrap_or(|| ApiError::StorageFull));
             return;
         }
-        let now = self.clock.now();
+        let now = self.now();
         let Group { batches, replies, rooms, .. } = group;
         match self.ingest(&batches, now) {
             Ok(receipts) => {

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Old entries could not be deleted.
     #[error("cannot delete old entries")]
     Delete(#[source] BoxError),
+    /// The times of arrival could not be changed.
+    #[error("cannot move the times of arrival")]
+    Adjust(#[source] BoxError),
     /// There is no room for more. What was to be written is not; it can be when there is room again.
     #[error("the disk is full")]
     Full(#[source] BoxError),

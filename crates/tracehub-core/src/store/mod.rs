@@ -112,6 +112,13 @@ pub trait StoreWriter: Send {
     /// The store could not take them; they may be given again.
     fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError>;
 
+    /// Moves the times of arrival with the clock by which they were told: by so many seconds, and none beyond `now` (Unix
+    /// seconds), because one in the future would keep what came after it for as long.
+    ///
+    /// # Errors
+    /// The store could not; they are as they were.
+    fn adjust_arrivals(&mut self, seconds: i64, now: i64) -> Result<(), StoreError>;
+
     /// Deletes entries that arrived before `cutoff` (Unix seconds), the oldest first, at most `limit` of them.
     ///
     /// # Errors

@@ -131,6 +131,23 @@ fn deletion_takes_the_oldest_in_steps_and_keeps_summaries_exact() {
     assert_eq!(listed.iter().map(|chain| chain.trace_count).collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
 }
 
+#[test]
+fn arrivals_move_with_the_clock_and_are_never_in_the_future() {
+    let mut store = TempStore::new();
+    store.writer.ingest(&[batch(&[note("c", 1.0, "a", "->")])], 100).unwrap();
+    store.writer.ingest(&[batch(&[note("c", 2.0, "b", "->")])], 200).unwrap();
+    store.writer.adjust_arrivals(1_000, 1_150).unwrap();
+    store.writer.ingest(&[batch(&[note("c", 3.0, "c", "->")])], 1_150).unwrap();
+    assert_eq!(store.writer.delete_arrived_before(1_100, 10).unwrap().entries, 0);
+    assert_eq!(store.writer.delete_arrived_before(1_101, 10).unwrap().entries, 1);
+    assert_eq!(store.writer.delete_arrived_before(1_150, 10).unwrap().entries, 0);
+    let mut store = store.reopen();
+    store.writer.adjust_arrivals(0, 500).unwrap();
+    store.writer.ingest(&[batch(&[note("c", 4.0, "d", "->")])], 501).unwrap();
+    assert_eq!(store.writer.delete_arrived_before(501, 10).unwrap().entries, 2);
+    assert_eq!(store.suffixes("c"), ["d"]);
+}
+
 /// What is left of it is not read in every step.
 #[test]
 fn a_large_chain_shrinks_in_steps_and_its_numbers_stay_right() {

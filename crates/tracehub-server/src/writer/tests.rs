@@ -99,6 +99,10 @@ impl StoreWriter for Planned {
         Ok(batches.iter().map(|batch| Receipt { ids: vec![Some(EntryId(1)); batch.len()] }).collect())
     }
 
+    fn adjust_arrivals(&mut self, _: i64, _: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn delete_arrived_before(&mut self, _: i64, _: u32) -> Result<Deleted, StoreError> {
         self.next().result()?;
         Ok(Deleted { entries: 0, more: false })

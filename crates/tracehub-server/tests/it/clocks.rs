@@ -1,7 +1,7 @@
 //! Clocks that are set while the server runs, by libfaketime: only what the system's clock says changes, not how time goes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use tempfile::TempDir;
@@ -17,8 +17,13 @@ struct SetClock {
 impl SetClock {
     fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
+        std::fs::write(folder.path().join("offset"), "+0\n").expect("the offset can be written");
+        Self::start_in(folder)
+    }
+
+    /// Starts with the clock as it was set there.
+    fn start_in(folder: TempDir) -> Self {
         let offset = folder.path().join("offset");
-        std::fs::write(&offset, "+0\n").expect("the offset can be written");
         let mut command = command(&folder.path().join("tracehub.db"));
         command.env("LD_PRELOAD", library()).env("FAKETIME_TIMESTAMP_FILE", &offset);
         // Looked at each time; the clocks that cannot be set go on as they are.
@@ -62,6 +67,29 @@ async fn a_clock_that_jumps_deletes_nothing_and_entries_keep_their_order() {
         assert_eq!(server.get("/health").await.1["status"], "healthy");
     }
     assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+}
+
+/// A virtual machine whose host has slept; or a board that has no clock of its own, until it meets a time server.
+#[tokio::test]
+async fn what_came_lately_is_found_after_a_jump_and_nothing_grows_older_by_it() {
+    const DAY: u64 = 86_400;
+    let clock = SetClock::start();
+    clock.server.ingest(&[entry("c", 1.0, "s", "->")]).await;
+    for (days, stored) in [(1, 2), (2, 3), (4, 4)] {
+        clock.set(&format!("+{days}d"));
+        clock.server.ingest(&[entry("c", f64::from(stored), "late", "->")]).await;
+        let unset = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let ten_minutes_ago = unset + days * DAY - 600;
+        let lately = clock.server.get(&format!("/recent?since={}", ten_minutes_ago * 1_000)).await.1;
+        assert_eq!(lately["count"], stored, "{lately}");
+    }
+    let SetClock { mut server, .. } = clock;
+    server.terminate();
+    assert!(server.wait().0.success());
+    let folder = std::mem::replace(&mut server.folder, TempDir::new().unwrap());
+    let restarted = SetClock::start_in(folder);
+    assert_eq!(restarted.clean_up().await, 0);
+    assert_eq!(restarted.server.get("/traces/c").await.1["count"], 4);
 }
 
 /// The jump is said, and a read that takes its time from the clock is not cut off by it.

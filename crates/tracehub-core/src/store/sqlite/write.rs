@@ -158,6 +158,16 @@ impl SqliteWriter {
         Ok(value)
     }
 
+    /// A row for each second of arrivals, of which there are few.
+    fn move_arrivals(&mut self, seconds: i64, now: i64) -> rusqlite::Result<()> {
+        self.connection.execute(
+            "UPDATE arrivals SET arrived_at = min(arrived_at + ?1, ?2) WHERE ?1 <> 0 OR arrived_at > ?2",
+            (seconds, now),
+        )?;
+        self.last_arrival = last_arrival(&self.connection)?;
+        Ok(())
+    }
+
     /// Ends the writing; gives the connection, with everything in the database itself.
     pub(super) fn into_connection(mut self) -> rusqlite::Result<Connection> {
         self.write_all()?;
@@ -207,6 +217,10 @@ impl Group<'_> {
 impl StoreWriter for SqliteWriter {
     fn ingest(&mut self, batches: &[IngestBatch], now: i64) -> Result<Vec<Receipt>, StoreError> {
         self.ingest_group(batches, now).map_err(|err| self.failure(err, StoreError::Ingest))
+    }
+
+    fn adjust_arrivals(&mut self, seconds: i64, now: i64) -> Result<(), StoreError> {
+        self.move_arrivals(seconds, now).map_err(|err| self.failure(err, StoreError::Adjust))
     }
 
     fn delete_arrived_before(&mut self, cutoff: i64, limit: u32) -> Result<Deleted, StoreError> {
