@@ -58,6 +58,7 @@ pub(crate) fn events(
         ready: VecDeque::new(),
         deadline: Instant::now() + course.timeout.min(MAX_TIMEOUT),
         keepalive: course.keepalive,
+        spoke: Instant::now(),
         ended: false,
         _admitted: admitted,
     };
@@ -77,6 +78,8 @@ struct Listener {
     ready: VecDeque<Bytes>,
     deadline: Instant,
     keepalive: Duration,
+    /// When bytes were handed over last.
+    spoke: Instant,
     ended: bool,
     _admitted: Admitted,
 }
@@ -95,6 +98,7 @@ impl Listener {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
+                self.spoke = Instant::now();
                 return Some(bytes);
             }
             if self.ended {
@@ -179,6 +183,10 @@ impl Listener {
                     None => self.missed = Missed::Nothing,
                 }
                 self.make_ready(texts, events);
+                // Much may be looked at that is not wanted, and who hears nothing for too long takes the connection for dead.
+                if self.ready.is_empty() && self.spoke.elapsed() >= self.keepalive {
+                    self.ready.push_back(frame::keepalive());
+                }
             }
         }
         Ok(())

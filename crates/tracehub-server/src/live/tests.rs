@@ -114,6 +114,22 @@ async fn a_stream_that_begins_after_an_answer_begins_after_its_entries() {
 }
 
 #[actix_web::test]
+async fn a_stream_that_looks_through_much_that_is_not_wanted_is_not_silent() {
+    let mut fixture = Fixture::new();
+    for timestamp in 0..60 {
+        fixture.commit(&[0; 200], timestamp);
+    }
+    let prefix = Filter { prefix: Some("c1".to_owned()), ..Filter::default() };
+    let course = Course { after: Some(EntryId::ZERO), timeout: Duration::ZERO, keepalive: Duration::ZERO };
+    let admitted = fixture.state.streams.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+    let stream = events(&fixture.state, Subject::All(Arc::new(prefix)), course, admitted);
+    let pieces: Vec<Bytes> = stream.map(Result::unwrap_or_default).collect().await;
+    let (last, before) = pieces.split_last().unwrap();
+    assert_eq!(*last, frame::timeout());
+    assert!(before.len() >= 3 && before.iter().all(|piece| *piece == frame::keepalive()), "{pieces:?}");
+}
+
+#[actix_web::test]
 async fn a_piece_may_end_within_an_event_and_nothing_is_lost_by_it() {
     let mut fixture = Fixture::new();
     fixture.commit(&[0; 200], 1);
