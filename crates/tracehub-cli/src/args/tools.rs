@@ -92,8 +92,8 @@ pub(crate) struct RetryArgs {
     tracehub-cli export --all --source MA --since 2h --output-file ma.ndjson\n  \
     tracehub-cli export --all | gzip > everything.ndjson.gz\n\n\
     Each line is an entry as the server has it, whatever -o says. A chain comes in the order of its timestamps; --all \
-    gives the entries that there are when it begins, in the order of their arrival. `import` brings both back as they \
-    were.")]
+    gives the entries that there are when it begins, in the order of their arrival, and waits half a minute for a server \
+    that is gone on the way. `import` brings both back as they were.")]
 pub(crate) struct ExportArgs {
     /// The chain's correlation id
     #[arg(value_name = "CORRELATION_ID", required_unless_present = "all",

@@ -13,8 +13,13 @@ use crate::settings::Settings;
 
 /// Entries per question: some megabytes at the usual size. The server ends an answer at 8 MiB too.
 const PAGE: u32 = 2_000;
-/// How often a question is asked again while the server is busy.
-const RETRIES: u32 = 5;
+/// How often a question is asked again while the server is busy or gone: half a minute of waits in all, in which a
+/// server starts again.
+const RETRIES: u32 = 10;
+/// The first wait; each further one is twice as long.
+const BASE_WAIT: Duration = Duration::from_millis(200);
+/// The longest wait.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &ExportArgs, settings: &Settings, screen: &mut Screen) -> Result<(), Failure> {
     let failure = |source| match &args.output_file {
@@ -64,14 +69,15 @@ async fn everything(
     write: &mut Write<'_>,
     beside_screen: bool,
 ) -> Result<(), Failure> {
-    let end = ask(settings, &RecentQuery::new().limit(0)).await?.last_id;
+    let mut questions = Questions { settings, met: false };
+    let end = questions.ask(&RecentQuery::new().limit(0)).await?.last_id;
     let mut query = RecentQuery::new().limit(PAGE);
     if let Some(source) = &args.place.source {
         query = query.source(source);
     }
     let (mut last, mut written, mut progress) = (0.into(), 0, None);
     while last < end {
-        let page = ask(settings, &query.clone().since_id(last)).await?;
+        let page = questions.ask(&query.clone().since_id(last)).await?;
         for recent in page.traces.iter().filter(|recent| recent.id <= end) {
             written += u64::from(write(&recent.entry)?);
         }
@@ -97,18 +103,33 @@ fn between(first: EntryId, last: EntryId) -> u64 {
     u64::try_from(last.0 - first.0).unwrap_or_default()
 }
 
-/// A question, again while the server is busy: an hour's work must not end for a second's.
-async fn ask(settings: &Settings, query: &RecentQuery) -> Result<RecentAnswer, Failure> {
-    let mut retried = 0;
-    loop {
-        match settings.client.recent(query).await {
-            Err(QueryError::Status { status: 408 | 429 | 502 | 503 | 504, .. }) if retried < RETRIES => {
-                tokio::time::sleep(Duration::from_millis(200) * 2_u32.saturating_pow(retried)).await;
-                retried += 1;
+/// The questions of one export.
+struct Questions<'a> {
+    settings: &'a Settings,
+    /// Whether the server has answered: one that was never there is not waited for.
+    met: bool,
+}
+
+impl Questions<'_> {
+    /// A question, again while the server is busy or gone: an hour's work must not end for a second's.
+    async fn ask(&mut self, query: &RecentQuery) -> Result<RecentAnswer, Failure> {
+        let mut retried = 0;
+        loop {
+            let outcome = self.settings.client.recent(query).await;
+            self.met |= !matches!(outcome, Err(QueryError::Unreachable { .. } | QueryError::TimedOut { .. }));
+            match outcome {
+                Err(err) if self.met && err.may_pass() && retried < RETRIES => {
+                    tokio::time::sleep(wait(retried)).await;
+                    retried += 1;
+                }
+                outcome => return Ok(outcome?),
             }
-            outcome => return Ok(outcome?),
         }
     }
+}
+
+fn wait(retried: u32) -> Duration {
+    BASE_WAIT.saturating_mul(2_u32.saturating_pow(retried)).min(MAX_WAIT)
 }
 
 fn wanted(args: &ExportArgs, entry: &TraceEntry) -> bool {
@@ -141,5 +162,16 @@ impl Target<'_> {
             Self::Screen(screen) => screen.line(entry),
             Self::File(file) => file.line(entry),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_outlasts_a_restart_of_the_server() {
+        let waits: Duration = (0..RETRIES).map(wait).sum();
+        assert!(waits > Duration::from_secs(30) && waits < Duration::from_secs(40), "{waits:?}");
     }
 }

@@ -11,7 +11,7 @@ use tracehub_core::store::EntryId;
 use tracehub_core::wire::ingest::{IngestAnswer, IngestBatch, IngestError};
 use tracehub_core::wire::read::{ChainWriter, RecentWriter, write_entry};
 
-/// A refusal to give before anything is kept: status, `Retry-After`, body. 200 refuses nothing; [`CUT_OFF`] is none.
+/// A refusal to give instead of an answer: status, `Retry-After`, body. 200 refuses nothing; [`CUT_OFF`] is none.
 pub(crate) type Refusal = (u16, Option<&'static str>, &'static str);
 
 /// The status of a request whose connection breaks without an answer.
@@ -25,8 +25,9 @@ pub(crate) struct Kept {
     pub(crate) requests: Vec<usize>,
     /// Comes with every question for the newest entries: the hub is never still.
     pub(crate) late: Option<TraceEntry>,
+    /// What comes before anything is kept or given, one for each request to `/ingest` and `/recent`.
+    pub(crate) refusals: VecDeque<Refusal>,
     identities: HashSet<String>,
-    refusals: VecDeque<Refusal>,
 }
 
 /// Its thread ends with the test process.
@@ -85,7 +86,7 @@ fn answer(mut connection: TcpStream, kept: &Mutex<Kept>) {
     let mut kept = kept.lock().expect("the hub");
     let (status, retry_after, json) = match path {
         "/ingest" => kept.ingest(body),
-        "/recent" => (200, None, kept.recent(query)),
+        "/recent" => kept.recent(query),
         _ => match path.strip_prefix("/traces/") {
             Some(id) => (200, None, kept.chain(&percent_decode_str(id).decode_utf8_lossy())),
             None => (404, None, b"{}".to_vec()),
@@ -107,10 +108,8 @@ impl Kept {
     fn ingest(&mut self, body: Vec<u8>) -> (u16, Option<&'static str>, Vec<u8>) {
         let batch = IngestBatch::parse(body);
         self.requests.push(batch.as_ref().map_or(0, IngestBatch::len));
-        if let Some((status, retry_after, body)) = self.refusals.pop_front()
-            && status != 200
-        {
-            return (status, retry_after, body.into());
+        if let Some(refusal) = self.refusal() {
+            return refusal;
         }
         let batch = match batch {
             Ok(batch) => batch,
@@ -137,6 +136,11 @@ impl Kept {
         (200, None, serde_json::to_vec(&answer).expect("JSON"))
     }
 
+    fn refusal(&mut self) -> Option<(u16, Option<&'static str>, Vec<u8>)> {
+        let (status, retry_after, body) = self.refusals.pop_front()?;
+        (status != 200).then(|| (status, retry_after, body.into()))
+    }
+
     fn chain(&self, correlation_id: &str) -> Vec<u8> {
         let mut entries: Vec<_> =
             self.entries.iter().filter(|entry| entry.correlation_id() == correlation_id).collect();
@@ -149,7 +153,10 @@ impl Kept {
     }
 
     /// Like the real one, but for pages of seven entries, so that a small hub has several.
-    fn recent(&mut self, query: &str) -> Vec<u8> {
+    fn recent(&mut self, query: &str) -> (u16, Option<&'static str>, Vec<u8>) {
+        if let Some(refusal) = self.refusal() {
+            return refusal;
+        }
         let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let since = value("since_id").map_or(self.entries.len(), |id| id.parse().expect("an id"));
         let limit = value("limit").map_or(100, |limit| limit.parse().expect("a limit")).min(7);
@@ -163,7 +170,7 @@ impl Kept {
             }
         }
         self.entries.extend(self.late.clone());
-        writer.finish(id(last))
+        (200, None, writer.finish(id(last)))
     }
 }
 

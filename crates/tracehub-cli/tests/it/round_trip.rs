@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tracehub_client::TraceEntry;
 use tracehub_core::wire::read::write_entry;
 
-use crate::hub::Hub;
+use crate::hub::{CUT_OFF, Hub};
 use crate::loading::feed;
 use crate::support::{Server, run};
 
@@ -71,6 +71,24 @@ fn a_file_appears_when_it_is_whole() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
     let (code, _, err) = run(&hub.url, &["export", "c", "-O", "/no/such/folder/c.ndjson"]);
     assert!(code == 1 && err.contains("/no/such/folder/c.ndjson"), "{err}");
+}
+
+#[test]
+fn an_export_waits_for_a_server_that_was_there_and_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.ndjson");
+    let entries: Vec<TraceEntry> = (0..20_u32).map(|n| at("c", "MA", f64::from(n))).collect();
+    let hub = Hub::with(&entries);
+    let (answered, gone, failing) = ((200, None, ""), (CUT_OFF, None, ""), (500, None, ""));
+    // How far it goes, the first page, and then trouble with the second.
+    hub.kept.lock().unwrap().refusals = [answered, answered, gone, failing, gone].into();
+    let (code, _, err) = run(&hub.url, &["export", "--all", "-O", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), entries.iter().map(line).collect::<String>());
+    // One that never was there is not waited for.
+    hub.kept.lock().unwrap().refusals = [gone, gone].into();
+    assert_eq!(run(&hub.url, &["export", "--all"]).0, 5);
+    assert_eq!(hub.kept.lock().unwrap().refusals.len(), 1, "it asked once");
 }
 
 #[test]
