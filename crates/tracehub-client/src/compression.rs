@@ -36,10 +36,10 @@ impl Compression {
         }
     }
 
-    /// The server has refused a compressed body: never again. Gives whether any was sent to it.
-    pub(crate) fn refuse(&self) -> bool {
+    /// The server does not take compressed bodies: never again.
+    pub(crate) fn refuse(&self) {
         self.refused.set(true);
-        self.accepted.replace(false)
+        self.accepted.set(false);
     }
 
     /// The compressed body; none if it stays as it is.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{RequestBuilder, StatusCode};
 use tracehub_core::wire::ingest::IngestAnswer;
 
 use crate::compression::{Compression, ENCODING};
@@ -29,7 +29,7 @@ pub(crate) enum Outcome {
 
 /// Carries request bodies to a server.
 pub(crate) trait Transport {
-    /// Sends one body; ends within the transport's timeout.
+    /// Sends one body; each request that it takes ends within the transport's timeout.
     async fn post(&self, body: Bytes) -> Outcome;
 }
 
@@ -65,14 +65,27 @@ impl HttpTransport {
     }
 
     async fn exchange(&self, body: Bytes) -> Result<Outcome, reqwest::Error> {
-        let mut response = match self.compression.compress(&body) {
-            Some(compressed) => self.request().header(CONTENT_ENCODING, ENCODING).body(compressed).send().await?,
-            None => self.request().body(body.clone()).send().await?,
+        let Some(compressed) = self.compression.compress(&body) else {
+            return self.ask(self.request().body(body)).await;
         };
-        // Another server than the one that offered it, perhaps behind the same name.
-        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && self.compression.refuse() {
-            response = self.request().body(body).send().await?;
+        let outcome = self.ask(self.request().header(CONTENT_ENCODING, ENCODING).body(compressed)).await?;
+        // Perhaps it is another server than the one that offered it, behind the same name. One that knows of compression
+        // answers 415; one that does not, such as the original, takes the body for noise.
+        let Outcome::Refused { status: status @ (400 | 415 | 422), .. } = outcome else { return Ok(outcome) };
+        if status == 415 {
+            self.compression.refuse();
         }
+        let outcome = self.ask(self.request().body(body)).await?;
+        if matches!(outcome, Outcome::Acknowledged { .. }) {
+            // A body that is bad both ways says nothing of compression.
+            self.compression.refuse();
+        }
+        Ok(outcome)
+    }
+
+    /// One request and what came of it.
+    async fn ask(&self, request: RequestBuilder) -> Result<Outcome, reqwest::Error> {
+        let response = request.send().await?;
         self.compression.learn(response.headers());
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());

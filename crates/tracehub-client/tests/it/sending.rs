@@ -6,7 +6,7 @@ use tracehub_client::{BuildError, FlushOutcome, Refused, Stats, TraceHubClient};
 
 use crate::support::{LONG, Server, client, entry, patient_client, send};
 #[cfg(feature = "compression")]
-use {crate::support::Reply, tracehub_core::wire::ingest::IngestBatch};
+use {crate::support::Reply, tracehub_client::TraceEntry, tracehub_core::wire::ingest::IngestBatch};
 
 #[test]
 fn entries_arrive_in_order_over_one_connection() {
@@ -107,37 +107,62 @@ fn a_url_that_cannot_work_is_refused_when_the_client_is_built() {
     }
 }
 
-/// Answers like a server that takes zstd, or that has stopped to.
+/// Answers like a server that takes zstd, or that has stopped to and answers so; `bad` is an entry that it never takes.
 #[cfg(feature = "compression")]
-fn offering_zstd(takes_it: bool) -> Server {
+fn offering_zstd(refusal: Option<u16>, bad: &'static str) -> Server {
     Server::start(move |_, request| {
-        let body = match request.header("content-encoding") {
-            None => request.body.clone(),
-            Some("zstd") if takes_it => zstd::decode_all(&request.body[..]).expect("the body is zstd"),
-            Some(_) => return Reply::Status(415, String::new()),
+        let body = match (request.header("content-encoding"), refusal) {
+            (None, _) => request.body.clone(),
+            (Some(_), Some(status)) => return Reply::Status(status, String::new()),
+            (Some(_), None) => zstd::decode_all(&request.body[..]).expect("the body is zstd"),
         };
-        let count = IngestBatch::parse(body).expect("the body is a batch").entries().count();
+        let batch = IngestBatch::parse(body).expect("the body is a batch");
+        if batch.entries().any(|entry| entry.suffix == bad) {
+            return Reply::Status(422, String::new());
+        }
+        let count = batch.len();
         let answer = format!(r#"{{"accepted":{count},"inserted":{count},"duplicates":0}}"#);
         Reply::StatusWith(200, "accept-encoding: zstd, gzip", answer)
     })
 }
 
+/// Sends entries too large to stay as they are, one request for each of these counts.
+#[cfg(feature = "compression")]
+fn send_large(server: &Server, counts: &[usize]) -> (Stats, Vec<Option<String>>) {
+    let client = patient_client(server);
+    for (flush, count) in counts.iter().enumerate() {
+        for number in 0..*count {
+            let entry = TraceEntry::builder("MA", "c1").suffix(format!("{flush}-{number}")).raw_line("x".repeat(2_000));
+            client.send(entry.build().expect("the entry keeps the limits")).expect("there is room");
+        }
+        assert_eq!(client.flush(LONG), FlushOutcome::Complete);
+    }
+    let encodings = server.requests().into_iter().map(|request| request.header("content-encoding").map(str::to_owned));
+    (client.stats(), encodings.collect())
+}
+
 #[cfg(feature = "compression")]
 #[test]
 fn bodies_are_compressed_once_the_server_takes_it_and_never_again_when_it_does_not() {
-    let encodings = |server: &Server| -> Vec<Option<String>> {
-        server.requests().iter().map(|request| request.header("content-encoding").map(str::to_owned)).collect()
-    };
-    for takes_it in [true, false] {
-        let server = offering_zstd(takes_it);
-        let client = patient_client(&server);
-        for _ in 0..3 {
-            send(&client, 20);
-            assert_eq!(client.flush(LONG), FlushOutcome::Complete);
-        }
-        assert_eq!(client.stats().delivered, 60);
-        let zstd = Some("zstd".to_owned());
-        let expected = if takes_it { vec![None, zstd.clone(), zstd] } else { vec![None, zstd, None, None] };
-        assert_eq!(encodings(&server), expected);
+    let zstd = Some("zstd".to_owned());
+    // Servers that do not know it say that the body is no JSON, or none of theirs.
+    for refusal in [None, Some(415), Some(400), Some(422)] {
+        let (stats, encodings) = send_large(&offering_zstd(refusal, "none"), &[4, 4, 4]);
+        assert_eq!((stats.delivered, stats.dropped.total()), (12, 0), "{refusal:?}");
+        let expected = match refusal {
+            None => vec![None, zstd.clone(), zstd.clone()],
+            Some(_) => vec![None, zstd.clone(), None, None],
+        };
+        assert_eq!(encodings, expected, "{refusal:?}");
     }
+}
+
+#[cfg(feature = "compression")]
+#[test]
+fn a_bad_entry_does_not_switch_compression_off() {
+    let (stats, encodings) = send_large(&offering_zstd(None, "1-0"), &[1, 2, 1]);
+    assert_eq!((stats.delivered, stats.dropped.rejected), (3, 1));
+    let zstd = Some("zstd".to_owned());
+    // The batch and its bad half once more each, in case that it is the compression; then all is as before.
+    assert_eq!(encodings, [None, zstd.clone(), None, zstd.clone(), None, zstd.clone(), zstd]);
 }
