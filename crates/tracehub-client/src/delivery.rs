@@ -12,6 +12,7 @@ use tracehub_core::{Direction, TraceEntry};
 
 use crate::batch::Batch;
 use crate::complaint::{Complaints, Problem};
+use crate::pace::Pace;
 use crate::retry::{self, Verdict};
 use crate::stats::{DropReason, Stats};
 use crate::transport::{Outcome, Transport};
@@ -29,6 +30,8 @@ pub(crate) struct Delivery<'a, T> {
     /// How often a request is sent again; none: for ever, because what cannot be sent is safe meanwhile.
     retries: Option<u32>,
     complaints: &'a RefCell<Complaints>,
+    /// How much may arrive in time.
+    pace: Pace,
     /// The losses that were reported.
     reported: Losses,
     last_report: Option<Instant>,
@@ -62,18 +65,42 @@ impl<'a, T: Transport> Delivery<'a, T> {
         retries: Option<u32>,
         complaints: &'a RefCell<Complaints>,
     ) -> Self {
-        Self { shared, transport, retries, complaints, reported: Losses::default(), last_report: None }
+        Self {
+            shared,
+            transport,
+            retries,
+            complaints,
+            pace: Pace::default(),
+            reported: Losses::default(),
+            last_report: None,
+        }
     }
 
     /// Sends a batch. Halves are sent in order, so the finished entries are always the first ones that were enqueued.
+    ///
+    /// All parts of a batch share its retries, which begin anew when the server has settled one: the wait for a server
+    /// that takes nothing does not grow with the number of parts.
     pub(crate) async fn deliver(&mut self, batch: &Batch, owner: Owner) -> Ended {
         let mut parts: Vec<Range<usize>> = iter::once(0..batch.len()).collect();
-        while let Some(part) = parts.pop() {
-            let entries = part.len() as u64;
-            let settled = self.settle(batch.body(part.clone()), part.len(), owner).await;
-            match settled {
-                Settled::Delivered => self.shared.counters.delivered(owner, entries),
-                Settled::Dropped(reason) => self.shared.counters.dropped(owner, reason, entries),
+        let mut retried = 0;
+        while let Some(mut part) = parts.pop() {
+            let body = batch.body(part.clone());
+            let settled = if part.len() > 1 && !self.pace.fits(body.len()) {
+                Settled::Halve
+            } else {
+                self.settle(body, part.len(), owner, &mut retried).await
+            };
+            match &settled {
+                Settled::Delivered => self.shared.counters.delivered(owner, part.len() as u64),
+                Settled::Dropped(reason, outcome) => {
+                    if *reason == DropReason::Undelivered {
+                        parts.clear();
+                        part.end = batch.len();
+                    }
+                    let entries = part.len() as u64;
+                    self.complaints.borrow_mut().complain(Problem::Dropped, entries, || describe(outcome));
+                    self.shared.counters.dropped(owner, *reason, entries);
+                }
                 Settled::Kept => return Ended::Kept(batch.len() - part.start),
                 Settled::Halve => {
                     let middle = part.start + part.len() / 2;
@@ -82,6 +109,7 @@ impl<'a, T: Transport> Delivery<'a, T> {
                     continue;
                 }
             }
+            let entries = part.len() as u64;
             if owner == Owner::Queue {
                 self.shared.queue.release(entries, batch.cost(part));
             }
@@ -97,18 +125,21 @@ impl<'a, T: Transport> Delivery<'a, T> {
 
     /// Sends one body, again and again if need be. Every time it is the same bytes, so that the server can tell that it
     /// has the entries already.
-    async fn settle(&mut self, body: bytes::Bytes, entries: usize, owner: Owner) -> Settled {
+    async fn settle(&mut self, body: bytes::Bytes, entries: usize, owner: Owner, retried: &mut u32) -> Settled {
         let has_spool = self.retries.is_none();
         let is_on_disk = owner != Owner::Queue;
-        let mut retried = 0;
         loop {
+            let sent = Instant::now();
             let outcome = self.transport.post(body.clone()).await;
-            let count = entries as u64;
-            match retry::judge(&outcome, entries, retried, self.retries, fastrand::f64()) {
-                Verdict::Delivered => return Settled::Delivered,
-                Verdict::Halve => return Settled::Halve,
-                Verdict::Again(_) if is_on_disk && has_spool && self.shared.queue.is_closed() => return Settled::Kept,
+            self.pace.note(&outcome, body.len(), sent.elapsed());
+            let is_late = matches!(outcome, Outcome::TimedOut { .. });
+            let may_stay = is_on_disk && has_spool && self.shared.queue.is_closed();
+            match retry::judge(&outcome, entries, self.pace.timeouts(), *retried, self.retries, fastrand::f64()) {
+                Verdict::Again(_) if may_stay => return Settled::Kept,
+                Verdict::Halve if may_stay && is_late => return Settled::Kept,
+                Verdict::Halve if is_late => return Settled::Halve,
                 Verdict::Again(wait) => {
+                    let count = entries as u64;
                     self.complaints.borrow_mut().complain(Problem::Delayed, count, || describe(&outcome));
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
@@ -118,11 +149,19 @@ impl<'a, T: Transport> Delivery<'a, T> {
                     if has_spool && !is_on_disk {
                         return Settled::Kept;
                     }
-                    retried += 1;
+                    *retried = retried.saturating_add(1);
+                }
+                Verdict::Delivered => {
+                    *retried = 0;
+                    return Settled::Delivered;
+                }
+                Verdict::Halve => {
+                    *retried = 0;
+                    return Settled::Halve;
                 }
                 Verdict::Drop(reason) => {
-                    self.complaints.borrow_mut().complain(Problem::Dropped, count, || describe(&outcome));
-                    return Settled::Dropped(reason);
+                    *retried = 0;
+                    return Settled::Dropped(reason, outcome);
                 }
             }
         }
@@ -139,7 +178,7 @@ impl<'a, T: Transport> Delivery<'a, T> {
         self.last_report = Some(Instant::now());
         let Some(body) = losses.since(&self.reported).report(self.shared.origin.prefix()) else { return };
         let outcome = self.transport.post(body).await;
-        if retry::judge(&outcome, 1, 0, Some(0), 0.0) == Verdict::Delivered {
+        if retry::judge(&outcome, 1, 0, 0, Some(0), 0.0) == Verdict::Delivered {
             self.reported = losses;
         }
     }
@@ -148,7 +187,7 @@ impl<'a, T: Transport> Delivery<'a, T> {
 /// What became of a part of a batch.
 enum Settled {
     Delivered,
-    Dropped(DropReason),
+    Dropped(DropReason, Outcome),
     Kept,
     Halve,
 }
@@ -158,7 +197,9 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::Acknowledged { accepted } => format!("the server counted {accepted} entries"),
         Outcome::Unknown => "the answer is not one of a TraceHub server".to_owned(),
         Outcome::Refused { status, message, .. } => format!("the server answered {status}: {message}"),
-        Outcome::Unreachable { reason } => format!("the server cannot be reached: {reason}"),
+        Outcome::Unreachable { reason } | Outcome::TimedOut { reason } => {
+            format!("the server cannot be reached: {reason}")
+        }
     }
 }
 

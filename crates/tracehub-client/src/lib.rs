@@ -3,9 +3,9 @@
 //! One entry's way through this crate: [`checkpoint`](CheckpointLogger) takes a value down as an `item.rs` and hands it
 //! to `queue.rs`, which takes or refuses it; `worker.rs`, on a thread of its own, writes it into a batch, which
 //! `batch.rs` cuts and `delivery.rs` sends through `transport.rs`, by way of the disk where there is a `spool/`;
-//! `retry.rs` decides what follows from the answer; `stats.rs` counts what became of it and `progress.rs` wakes who
-//! waits in a flush. The way back is `query/`, `stream.rs` over `events.rs` for what is still growing, `resume/` for doing
-//! so over broken connections, and `blocking/` for programs without async.
+//! `retry.rs` decides what follows from the answer and `pace.rs` how much goes at once; `stats.rs` counts what became of
+//! it and `progress.rs` wakes who waits in a flush. The way back is `query/`, `stream.rs` over `events.rs` for what is
+//! still growing, `resume/` for doing so over broken connections, and `blocking/` for programs without async.
 //!
 //! Which request an entry belongs to: [`correlation`] keeps the id with the request, and [`middleware`] takes it in
 //! and out of HTTP. `layer/` (feature `layer`) turns the spans of `tracing` into checkpoints. [`TestSink`] takes the
@@ -59,6 +59,7 @@ mod layer;
 pub mod middleware;
 mod null_probe;
 mod origin;
+mod pace;
 mod progress;
 mod query;
 mod queue;

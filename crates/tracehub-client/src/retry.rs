@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::pace::SLOW_AFTER;
 use crate::stats::DropReason;
 use crate::transport::Outcome;
 
@@ -19,15 +20,26 @@ pub(crate) enum Verdict {
     Delivered,
     /// Send the same bytes again after this wait.
     Again(Duration),
-    /// Send each half alone: at least one entry is bad or the body is too large.
+    /// Send each half alone: at least one entry is bad, or the body is too large or does not arrive in time.
     Halve,
     /// Give them up.
     Drop(DropReason),
 }
 
 /// Decides what follows from `outcome`, for a request of so many `entries` that was already retried `retried` times of
-/// `allowed`; none is without end. `chance` is a random number in 0.0..1.0.
-pub(crate) fn judge(outcome: &Outcome, entries: usize, retried: u32, allowed: Option<u32>, chance: f64) -> Verdict {
+/// `allowed`; none is without end. So many requests in a row, this one counted, had no answer in time: `timeouts`.
+/// `chance` is a random number in 0.0..1.0.
+///
+/// Halving for want of time counts for no retry. It ends at one entry, so 500 that meet a server that hangs cost nine
+/// such requests.
+pub(crate) fn judge(
+    outcome: &Outcome,
+    entries: usize,
+    timeouts: u32,
+    retried: u32,
+    allowed: Option<u32>,
+    chance: f64,
+) -> Verdict {
     let again = |asked: Option<Duration>| {
         if allowed.is_none_or(|allowed| retried < allowed) {
             Verdict::Again(wait(retried, asked, chance))
@@ -37,7 +49,8 @@ pub(crate) fn judge(outcome: &Outcome, entries: usize, retried: u32, allowed: Op
     };
     match outcome {
         Outcome::Acknowledged { accepted } if *accepted == entries as u64 => Verdict::Delivered,
-        Outcome::Unreachable { .. } => again(None),
+        Outcome::TimedOut { .. } if entries > 1 && timeouts >= SLOW_AFTER => Verdict::Halve,
+        Outcome::TimedOut { .. } | Outcome::Unreachable { .. } => again(None),
         Outcome::Refused { status, retry_after, .. } => match status {
             408 | 429 | 502 | 503 | 504 => again(*retry_after),
             400 | 413 | 422 if entries > 1 => Verdict::Halve,
@@ -83,19 +96,30 @@ mod tests {
             (refused(500), dropped(DropReason::Unexpected)),
         ];
         for (outcome, verdict) in cases {
-            assert_eq!(judge(&outcome, 4, 0, Some(2), 0.5), verdict, "{outcome:?}");
+            assert_eq!(judge(&outcome, 4, 0, 0, Some(2), 0.5), verdict, "{outcome:?}");
         }
-        assert_eq!(judge(&refused(422), 1, 0, Some(2), 0.5), dropped(DropReason::Rejected));
+        assert_eq!(judge(&refused(422), 1, 0, 0, Some(2), 0.5), dropped(DropReason::Rejected));
     }
 
     #[test]
     fn only_passing_troubles_are_retried_and_only_as_often_as_allowed() {
         let unreachable = Outcome::Unreachable { reason: String::new() };
-        for outcome in [refused(408), refused(429), refused(502), refused(503), refused(504), unreachable] {
-            assert_eq!(judge(&outcome, 4, 1, Some(2), 0.5), Verdict::Again(Duration::from_millis(100)));
-            assert_eq!(judge(&outcome, 4, 2, Some(2), 0.5), Verdict::Drop(DropReason::Undelivered));
-            assert_eq!(judge(&outcome, 4, 0, Some(0), 0.5), Verdict::Drop(DropReason::Undelivered));
+        let timed_out = Outcome::TimedOut { reason: String::new() };
+        for outcome in [refused(408), refused(429), refused(502), refused(503), refused(504), unreachable, timed_out] {
+            assert_eq!(judge(&outcome, 4, 1, 1, Some(2), 0.5), Verdict::Again(Duration::from_millis(100)));
+            assert_eq!(judge(&outcome, 4, 1, 2, Some(2), 0.5), Verdict::Drop(DropReason::Undelivered));
+            assert_eq!(judge(&outcome, 4, 1, 0, Some(0), 0.5), Verdict::Drop(DropReason::Undelivered));
         }
+    }
+
+    #[test]
+    fn what_does_not_arrive_in_time_twice_is_halved() {
+        let timed_out = Outcome::TimedOut { reason: String::new() };
+        for allowed in [None, Some(2), Some(0)] {
+            assert_eq!(judge(&timed_out, 4, 2, 1, allowed, 0.5), Verdict::Halve);
+        }
+        assert_eq!(judge(&timed_out, 1, 9, 1, None, 0.5), Verdict::Again(Duration::from_millis(100)));
+        assert_eq!(judge(&timed_out, 1, 9, 2, Some(2), 0.5), Verdict::Drop(DropReason::Undelivered));
     }
 
     proptest! {

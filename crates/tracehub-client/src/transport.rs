@@ -23,8 +23,10 @@ pub(crate) enum Outcome {
     Refused { status: u16, retry_after: Option<Duration>, message: String },
     /// The status was 200, but the answer is not one of a TraceHub server.
     Unknown,
-    /// There was no answer: no connection, a broken one, or no time left.
+    /// There was no answer: no connection, or a broken one.
     Unreachable { reason: String },
+    /// There was no answer in time: the body may be too much for the way. A connection that is not made looks the same.
+    TimedOut { reason: String },
 }
 
 /// Carries request bodies to a server.
@@ -69,8 +71,8 @@ impl HttpTransport {
             return self.ask(self.request().body(body)).await;
         };
         let outcome = self.ask(self.request().header(CONTENT_ENCODING, ENCODING).body(compressed)).await?;
-        // Perhaps it is another server than the one that offered it, behind the same name. One that knows of compression
-        // answers 415; one that does not, such as the original, takes the body for noise.
+        // Perhaps it is another server than the one that offered it, behind the same name. One that knows of
+        // compression answers 415; one that does not, such as the original, takes the body for noise.
         let Outcome::Refused { status: status @ (400 | 415 | 422), .. } = outcome else { return Ok(outcome) };
         if status == 415 {
             self.compression.refuse();
@@ -102,7 +104,14 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     async fn post(&self, body: Bytes) -> Outcome {
-        self.exchange(body).await.unwrap_or_else(|err| Outcome::Unreachable { reason: http::reason(&err) })
+        self.exchange(body).await.unwrap_or_else(|err| {
+            let reason = http::reason(&err);
+            if err.is_timeout() && !err.is_connect() {
+                Outcome::TimedOut { reason }
+            } else {
+                Outcome::Unreachable { reason }
+            }
+        })
     }
 }
 

@@ -410,6 +410,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_server_that_hangs_costs_no_more_requests_than_there_are_halves() {
+        let shared = holding(1_000);
+        let transport = Double::new(|_, _| Some(Outcome::TimedOut { reason: String::new() }));
+        let stats = finish(&shared, &transport).await;
+        assert_eq!(stats.dropped.undelivered, 1_000);
+        let sizes: Vec<usize> = transport.bodies().iter().map(|body| numbers(body).len()).collect();
+        assert_eq!(sizes[..3], [500, 500, 250]);
+        // One entry has its retries, and what is known of the way holds for the next batch.
+        assert!(sizes.ends_with(&[1; 5]) && sizes.len() <= 14, "{sizes:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_as_much_is_sent_as_arrives_in_time() {
+        let shared = holding(1_000);
+        let transport = Double::new(|_, body| {
+            let fits = numbers(body).len() <= 100;
+            Some(if fits { acknowledged(body) } else { Outcome::TimedOut { reason: String::new() } })
+        });
+        let stats = finish(&shared, &transport).await;
+        assert_eq!(stats.delivered, 1_000);
+        let sizes: Vec<usize> = transport.bodies().iter().map(|body| numbers(body).len()).collect();
+        let late = sizes.iter().filter(|size| **size > 100).count();
+        assert_eq!((&sizes[..5], late), (&[500, 500, 250, 125, 62][..], 4), "no other body was too large");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_deadline_of_a_close_abandons_a_request_that_hangs() {
         let shared = holding(600);
         let transport = Double::new(|number, body| (number == 0).then(|| acknowledged(body)));
@@ -474,7 +500,7 @@ mod tests {
         #[test]
         fn whatever_the_server_does_the_counts_balance(
             entries in 0_usize..700,
-            answers in prop::collection::vec(0_u8..7, 1..40),
+            answers in prop::collection::vec(0_u8..8, 1..40),
         ) {
             let transport = Double::new(move |number, body| {
                 Some(match answers[number % answers.len()] {
@@ -483,6 +509,7 @@ mod tests {
                     2 => refused(401, None),
                     3 => Outcome::Unknown,
                     4 => Outcome::Unreachable { reason: String::new() },
+                    5 => Outcome::TimedOut { reason: String::new() },
                     _ => acknowledged(body),
                 })
             });

@@ -189,3 +189,27 @@ fn a_body_that_breaks_off_is_sent_again() {
     assert_eq!((stats.delivered, connections.load(Ordering::SeqCst)), (1, 4), "{stats:?}");
     assert_eq!(stored(&server, "cut"), BTreeSet::from([0]));
 }
+
+/// A body of all entries takes five times as long as a request may.
+#[test]
+fn what_is_too_much_for_one_request_arrives_in_parts() {
+    const ENTRIES: usize = 100;
+    for has_spool in [true, false] {
+        let server = RealServer::start();
+        // 4 KiB each time.
+        let proxy = Proxy::start(server.address(), || Fate::Delay(Duration::from_millis(100), usize::MAX));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let builder = TraceHubClient::builder(&proxy.url()).timeout(Duration::from_secs(1)).retry_count(20);
+        let builder = if has_spool { builder.spool_dir(folder.path()) } else { builder };
+        let client = builder.batch_size(ENTRIES).build().expect("the settings are valid");
+        for number in 0..ENTRIES {
+            let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(2_000).collect();
+            let entry = TraceEntry::builder("MA", "slow").suffix(number.to_string()).operation("REST").raw_line(noise);
+            client.send(entry.build().expect("the entry keeps the limits")).expect("there is room");
+        }
+        let _ = client.flush(2 * LONG);
+        let stats = balanced(&client);
+        assert_eq!((stats.delivered, stats.dropped.total()), (ENTRIES as u64, 0), "{has_spool}: {stats:?}");
+        assert_eq!(stored(&server, "slow"), (0..ENTRIES).collect(), "{has_spool}");
+    }
+}
