@@ -60,7 +60,13 @@ async fn draw(
                     grown = true;
                 }
                 Some(Ok(ResumeEvent::Timeout)) | None => return Ok(()),
-                Some(Ok(event)) => connection.note(&event, stream.connections())?,
+                Some(Ok(event)) => {
+                    if matches!(event, ResumeEvent::Connected { anew: true, .. }) {
+                        // What the server has of the chain comes again.
+                        chain.traces.clear();
+                    }
+                    connection.note(&event, stream.connections())?;
+                }
                 Some(Err(err @ QueryError::Malformed { .. })) => crate::output::warn(&err.to_string()),
                 Some(Err(err)) => return Err(err.into()),
             },

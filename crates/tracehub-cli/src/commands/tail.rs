@@ -132,8 +132,12 @@ impl Connection {
                 output::warn(&format!("{cause}; trying again until it is back"));
                 self.is_lost = true;
             }
-            ResumeEvent::Connected { .. } if self.is_lost => {
-                output::warn("connected again");
+            ResumeEvent::Connected { anew, .. } if self.is_lost => {
+                output::warn(if *anew {
+                    "connected again; what the server had is gone (has it a new database?), all that it has now comes"
+                } else {
+                    "connected again"
+                });
                 self.is_lost = false;
             }
             _ => {}

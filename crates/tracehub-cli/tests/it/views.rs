@@ -177,7 +177,8 @@ fn a_lost_connection_is_waited_for_and_said_once() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    asked(&server, 3);
+    // The stream twice, what is newest before the second, and again before the third.
+    asked(&server, 4);
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     assert_eq!(interrupt(child), Some(130));
     let (mut lines, mut said) = (String::new(), String::new());
@@ -191,6 +192,28 @@ fn a_lost_connection_is_waited_for_and_said_once() {
             if lost.ends_with("; trying again until it is back") && found.ends_with("connected again")),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_server_that_comes_back_with_a_new_database_is_followed_from_its_beginning() {
+    let event = |id: u32| format!("id: {id}\ndata: {}\n\n", entry("->", &id.to_string(), f64::from(id)));
+    let server = Server::answering(vec![
+        ("/traces/c1/stream", 200, "text/event-stream", event(1) + &event(2)),
+        ("/recent", 200, "application/json", r#"{"traces":[],"count":0,"last_id":1}"#.to_owned()),
+    ]);
+    let mut child = cli(&server.url, &["tail", "c1", "-o", "ndjson"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    asked(&server, 4);
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    assert_eq!(interrupt(child), Some(130));
+    let (mut lines, mut said) = (String::new(), String::new());
+    out.read_to_string(&mut lines).unwrap();
+    err.read_to_string(&mut said).unwrap();
+    assert!(lines.lines().count() >= 4, "{lines}");
+    assert!(said.contains("connected again; what the server had is gone (has it a new database?)"), "{said}");
 }
 
 #[test]

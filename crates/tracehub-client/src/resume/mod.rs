@@ -39,6 +39,9 @@ pub enum ResumeEvent {
     Connected {
         /// The id that it goes on after; none if it begins at a chain's beginning.
         after: Option<i64>,
+        /// Whether the server no longer has what came before: it has a new database, or has deleted everything. All
+        /// that it has now comes, with ids that may have come before.
+        anew: bool,
     },
     /// There is no connection. The next call waits and tries again; dropping the stream gives up.
     Interrupted {
@@ -81,8 +84,9 @@ impl fmt::Display for Interruption {
 /// After a broken connection, a restart of the server, or silence (20 s on a chain's stream, 50 s on that of all chains,
 /// where the servers speak every 1 s and every 15 s) it connects again by itself, after a random wait of up to 0.1 s that
 /// doubles up to 10 s, and goes on after the last entry it gave. No entry comes twice, and none is left out, but for those
-/// that the server deleted meanwhile because they were older than its retention. A server that comes back with another
-/// database has other ids: begin anew then.
+/// that the server deleted meanwhile because they were older than its retention. A server that comes back with a newest
+/// id below the last one has another database, whose ids began anew: it is followed from its beginning, as
+/// [`ResumeEvent::Connected`] says. Where the new ids have passed the last one already, nobody can tell.
 ///
 /// It ends with [`ResumeEvent::Timeout`] or with an error:
 /// - [`QueryError`] of a kind that does not pass ([`QueryError::may_pass`]), such as 401, 403, 404 and 422.
@@ -183,9 +187,10 @@ impl ResumingStream {
                 State::Opening(opening) => match opening.await {
                     Ok((stream, after)) => {
                         self.state = State::Open { stream: Box::new(stream), since: Instant::now() };
+                        let anew = after < self.last_id;
                         self.last_id = after;
                         self.connections += 1;
-                        return Some(Ok(ResumeEvent::Connected { after }));
+                        return Some(Ok(ResumeEvent::Connected { after, anew }));
                     }
                     Err(err) => return Some(self.interrupt(Interruption::Failed(err))),
                 },
@@ -220,10 +225,20 @@ impl ResumingStream {
             (Some(_), Some(deadline)) => Some(deadline.saturating_duration_since(Instant::now())),
             (timeout, _) => timeout,
         };
+        let is_first = self.connections == 0;
         Box::pin(async move {
-            if after.is_none() && matches!(subject, Subject::All { .. }) {
+            let newest = RecentQuery::new().limit(0);
+            match after {
                 // From now on, also if this connection breaks before its first entry: so "now" must have an id.
-                after = Some(client.recent(&RecentQuery::new().limit(0)).await?.last_id.0);
+                None if matches!(subject, Subject::All { .. }) => after = Some(client.recent(&newest).await?.last_id.0),
+                Some(last) if !is_first => match client.recent(&newest).await {
+                    // Ids that are to come would be taken for those that have come.
+                    Ok(answer) if answer.last_id.0 < last => after = Some(0),
+                    Err(err) if err.may_pass() => return Err(err),
+                    // Where nobody can tell, the stream's own answer says whether it goes on.
+                    Ok(_) | Err(_) => {}
+                },
+                _ => {}
             }
             Ok((client.open(&subject, left, after).await?, after))
         })

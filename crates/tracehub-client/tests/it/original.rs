@@ -123,7 +123,7 @@ async fn what_the_original_lacks_is_said() {
     assert!(lacks(pages.next().await.unwrap().unwrap_err()));
 
     let mut stream = query.follow_traces("chain-3", Some(Duration::from_secs(1))).unwrap();
-    assert_eq!(stream.next().await, Some(Ok(ResumeEvent::Connected { after: None })));
+    assert_eq!(stream.next().await, Some(Ok(ResumeEvent::Connected { after: None, anew: false })));
     assert!(matches!(stream.next().await, Some(Ok(ResumeEvent::Entry { id: None, .. }))));
     assert_eq!(stream.next().await, Some(Ok(ResumeEvent::Timeout)));
     assert!(stream.next().await.is_none());

@@ -103,7 +103,7 @@ async fn streams_go_on_over_a_stop_and_a_crash_and_nothing_is_repeated_or_missed
     let mut all = query.follow(&StreamFilter::new().source("MA"));
     let (mut of_chain, mut of_all) = (Vec::new(), Vec::new());
     assert_eq!(take(&mut chain, &mut of_chain, 10).await, []);
-    assert!(matches!(all.next().await, Some(Ok(ResumeEvent::Connected { after: Some(10) }))));
+    assert!(matches!(all.next().await, Some(Ok(ResumeEvent::Connected { after: Some(10), anew: false }))));
 
     // Committed while nobody asks, then a stop that the listeners are told of.
     send(&url, numbered(10..15));
@@ -132,7 +132,7 @@ async fn a_stream_ends_at_its_own_time_over_a_restart_too() {
     let mut server = RealServer::start();
     let query = TraceHubQueryClient::new(&server.url()).unwrap();
     let mut stream = query.follow(&StreamFilter::new().timeout(Duration::from_secs(1)));
-    assert!(matches!(stream.next().await, Some(Ok(ResumeEvent::Connected { after: Some(0) }))));
+    assert!(matches!(stream.next().await, Some(Ok(ResumeEvent::Connected { after: Some(0), anew: false }))));
     server.stop();
     server.start_again();
     assert!(stream.next_entry().await.is_none());

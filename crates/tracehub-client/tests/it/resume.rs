@@ -1,5 +1,6 @@
 //! Following over broken connections: what is asked again, what is given, and what ends it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tracehub_client::{
@@ -26,6 +27,28 @@ fn events(ids: impl IntoIterator<Item = i64>) -> Vec<String> {
 fn with(mut pieces: Vec<String>, last: &str) -> Vec<String> {
     pieces.push(last.to_owned());
     pieces
+}
+
+/// A server of streams, which it counts. Whoever connects again asks for its newest entry first.
+fn streaming(answer: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Server {
+    streaming_up_to(1_000, answer)
+}
+
+fn streaming_up_to(last_id: i64, answer: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Server {
+    let streams = AtomicUsize::new(0);
+    Server::start(move |_, request| match request.target.as_str() {
+        "/recent?limit=0" => newest(last_id),
+        _ => answer(streams.fetch_add(1, Ordering::SeqCst), request),
+    })
+}
+
+fn newest(id: i64) -> Reply {
+    Reply::Status(200, format!(r#"{{"traces":[],"count":0,"last_id":{id}}}"#))
+}
+
+/// The streams that were asked for.
+fn streams(server: &Server) -> Vec<Request> {
+    server.requests().into_iter().filter(|request| request.target.contains("/stream")).collect()
 }
 
 fn client(server: &Server) -> TraceHubQueryClient {
@@ -67,7 +90,7 @@ async fn story(stream: &mut ResumingStream) -> (String, Option<QueryError>) {
 
 #[tokio::test]
 async fn it_goes_on_after_the_last_entry() {
-    let server = Server::start(|number, _| match number {
+    let server = streaming(|number, _| match number {
         0 => Reply::Events(events([1, 2])),
         1 => Reply::Disconnect,
         2 => Reply::Status(503, r#"{"message":"stopping"}"#.to_owned()),
@@ -76,15 +99,15 @@ async fn it_goes_on_after_the_last_entry() {
     });
     let mut stream = follow(&server, Duration::ZERO);
     assert_eq!(story(&mut stream).await, ("(+1+2)))(+3)(+4.".to_owned(), None));
-    let asked: Vec<i64> = server.requests().iter().map(after).collect();
+    let asked: Vec<i64> = streams(&server).iter().map(after).collect();
     assert_eq!(asked, [0, 2, 2, 2, 3]);
-    assert!(server.requests().iter().all(|request| request.target == "/traces/c1/stream?timeout=0"));
+    assert!(streams(&server).iter().all(|request| request.target == "/traces/c1/stream?timeout=0"));
     assert_eq!((stream.connections(), stream.last_id()), (3, Some(4)));
 }
 
 #[tokio::test]
 async fn what_comes_again_is_passed_over() {
-    let server = Server::start(|number, _| match number {
+    let server = streaming(|number, _| match number {
         0 => Reply::Events(events([1, 2, 2, 1])),
         _ => Reply::Events(with(events([1, 2, 3]), TIMEOUT)),
     });
@@ -96,7 +119,7 @@ async fn what_comes_again_is_passed_over() {
 #[tokio::test]
 async fn entries_come_once_and_in_order_wherever_connections_break() {
     const LAST: i64 = 40;
-    let server = Server::start(move |number, request| {
+    let server = streaming(move |number, request| {
         let mut text = events(after(request) + 1..=LAST).concat() + TIMEOUT;
         if number < 12 {
             // Far enough for an entry or two, so that the wait stays short.
@@ -118,35 +141,73 @@ async fn entries_come_once_and_in_order_wherever_connections_break() {
 #[tokio::test]
 async fn now_is_pinned_before_the_first_entry() {
     let server = Server::start(|number, request| match (number, request.target.as_str()) {
-        (0, "/recent?limit=0") => Reply::Status(200, r#"{"traces":[],"count":0,"last_id":7}"#.to_owned()),
+        (0 | 2, "/recent?limit=0") => newest(7),
         (1, "/stream?source=MA&timeout=0") => Reply::Events(vec![": keepalive\n\n".to_owned()]),
-        (2, "/stream?source=MA&timeout=0") => Reply::Events(with(events([8, 9]), TIMEOUT)),
+        (3, "/stream?source=MA&timeout=0") => Reply::Events(with(events([8, 9]), TIMEOUT)),
         other => panic!("{other:?}"),
     });
     let mut stream = client(&server).follow(&StreamFilter::new().source("MA").timeout(Duration::ZERO));
     assert_eq!(story(&mut stream).await.0, "()(+8+9.");
-    let requests = server.requests();
-    assert_eq!(requests[1..].iter().map(after).collect::<Vec<_>>(), [7, 7]);
+    assert_eq!(streams(&server).iter().map(after).collect::<Vec<_>>(), [7, 7]);
+}
+
+/// Its ids begin at 1 again.
+#[tokio::test]
+async fn a_server_with_a_new_database_is_followed_from_its_beginning() {
+    for of_chain in [true, false] {
+        let server = streaming_up_to(3, |number, request| match number {
+            0 => Reply::Events(events(1..=5)),
+            _ => Reply::Events(with(events(after(request) + 1..=3), TIMEOUT)),
+        });
+        let mut stream = if of_chain {
+            follow(&server, Duration::ZERO)
+        } else {
+            client(&server).follow(&StreamFilter::new().after(0).timeout(Duration::ZERO))
+        };
+        let (mut suffixes, mut anew) = (Vec::new(), Vec::new());
+        while let Some(event) = stream.next().await {
+            match event.unwrap() {
+                ResumeEvent::Entry { entry, .. } => suffixes.push(entry.suffix().to_owned()),
+                ResumeEvent::Connected { after, anew: is_anew } => anew.push((after.unwrap_or(0), is_anew)),
+                _ => {}
+            }
+        }
+        assert_eq!(suffixes, ["1", "2", "3", "4", "5", "1", "2", "3"], "{of_chain}");
+        assert_eq!((anew, stream.last_id()), (vec![(0, false), (0, true)], Some(3)), "{of_chain}");
+    }
+}
+
+/// The Python server lacks the question, and an older one may.
+#[tokio::test]
+async fn a_server_that_cannot_say_what_is_newest_is_followed_all_the_same() {
+    for reply in [|| Reply::Status(404, String::new()), || Reply::Status(200, "<html>".to_owned())] {
+        let server = Server::start(move |number, request| match (number, request.target.as_str()) {
+            (0, _) => Reply::Events(events([1])),
+            (_, "/recent?limit=0") => reply(),
+            _ => Reply::Events(with(events([2]), TIMEOUT)),
+        });
+        assert_eq!(story(&mut follow(&server, Duration::ZERO)).await.0, "(+1)(+2.");
+    }
 }
 
 #[tokio::test]
 async fn a_given_beginning_is_kept() {
-    let server = Server::start(|_, _| Reply::Events(with(events([13]), TIMEOUT)));
+    let server = streaming(|_, _| Reply::Events(with(events([13]), TIMEOUT)));
     let filter = StreamFilter::new().after(12).timeout(Duration::ZERO);
     assert_eq!(story(&mut client(&server).follow(&filter)).await.0, "(+13.");
     assert_eq!(story(&mut follow(&server, Duration::ZERO).starting_after(12)).await.0, "(+13.");
-    assert_eq!(server.requests().iter().map(after).collect::<Vec<_>>(), [12, 12]);
+    assert_eq!(streams(&server).iter().map(after).collect::<Vec<_>>(), [12, 12]);
 }
 
 #[tokio::test]
 async fn lasting_refusals_end_it_at_once() {
     for status in [400, 401, 403, 404, 422, 307] {
-        let server = Server::start(move |number, _| match number {
+        let server = streaming(move |number, _| match number {
             0 => Reply::Events(events([1])),
             _ => Reply::Status(status, String::new()),
         });
         let (told, err) = story(&mut follow(&server, LONG)).await;
-        assert_eq!((told.as_str(), server.requests().len()), ("(+1)!", 2), "{status}");
+        assert_eq!((told.as_str(), streams(&server).len()), ("(+1)!", 2), "{status}");
         let message = String::new();
         let expected = match status {
             401 | 403 => QueryError::Unauthorized { status, message },
@@ -154,32 +215,32 @@ async fn lasting_refusals_end_it_at_once() {
         };
         assert_eq!(err, Some(expected));
     }
-    let server = Server::start(|_, _| Reply::Status(404, String::new()));
+    let server = streaming(|_, _| Reply::Status(404, String::new()));
     let (told, err) = story(&mut client(&server).follow(&StreamFilter::new().after(0))).await;
-    assert_eq!((told.as_str(), server.requests().len()), ("!", 1));
+    assert_eq!((told.as_str(), streams(&server).len()), ("!", 1));
     assert_eq!(err, Some(QueryError::Unsupported { url: server.url(), what: "GET /stream" }));
 }
 
 #[tokio::test]
 async fn what_is_no_stream_ends_it_and_what_is_no_entry_does_not() {
-    let server = Server::start(|_, _| Reply::Status(200, "{}".to_owned()));
+    let server = streaming(|_, _| Reply::Status(200, "{}".to_owned()));
     let (told, err) = story(&mut follow(&server, LONG)).await;
     assert!(told == "!" && matches!(err, Some(QueryError::Malformed { .. })), "{told} {err:?}");
 
     let broken = "id: 2\ndata: {\"timestamp\":null}\n\n";
-    let server = Server::start(move |number, _| match number {
+    let server = streaming(move |number, _| match number {
         0 => Reply::Events(vec![event(1), broken.to_owned()]),
         _ => Reply::Events(with(events([3]), TIMEOUT)),
     });
     let (told, err) = story(&mut follow(&server, Duration::ZERO)).await;
     assert!(told == "(+1!)(+3." && matches!(err, Some(QueryError::Malformed { .. })), "{told} {err:?}");
-    assert_eq!(after(&server.requests()[1]), 2);
+    assert_eq!(after(&streams(&server)[1]), 2);
 }
 
 /// It would come again with every connection.
 #[tokio::test]
 async fn an_event_beyond_the_bound_ends_it() {
-    let server = Server::start(|_, _| {
+    let server = streaming(|_, _| {
         let line = format!("data: {}\n", "x".repeat(1 << 20));
         Reply::EventsThenSilence(vec![line; (MAX_EVENT_BYTES >> 20) + 1])
     });
@@ -191,9 +252,9 @@ async fn an_event_beyond_the_bound_ends_it() {
 async fn events_without_usable_ids_cannot_be_gone_on_after() {
     for id in ["", "id: x\n", "id: -3\n", "id: 9223372036854775808\n"] {
         let unnumbered = event(1).replace("id: 1\n", id);
-        let server = Server::start(move |_, _| Reply::Events(vec![unnumbered.clone()]));
+        let server = streaming(move |_, _| Reply::Events(vec![unnumbered.clone()]));
         let (told, err) = story(&mut follow(&server, LONG)).await;
-        assert_eq!((told.as_str(), server.requests().len()), ("(+1!", 1), "{id}");
+        assert_eq!((told.as_str(), streams(&server).len()), ("(+1!", 1), "{id}");
         assert!(matches!(err, Some(QueryError::Unsupported { .. })), "{err:?}");
     }
 }
@@ -201,7 +262,7 @@ async fn events_without_usable_ids_cannot_be_gone_on_after() {
 #[tokio::test]
 async fn silence_is_a_broken_connection() {
     let server = || {
-        Server::start(|number, _| match number {
+        streaming(|number, _| match number {
             0 => Reply::EventsThenSilence(events([1])),
             _ => Reply::Events(events([2])),
         })
@@ -237,7 +298,7 @@ async fn silence(server: &Server, mut stream: ResumingStream, seconds: u64) {
 
 #[tokio::test]
 async fn a_server_that_ends_too_early_is_asked_for_the_rest() {
-    let server = Server::start(|number, _| match number {
+    let server = streaming(|number, _| match number {
         0 => Reply::Events(with(events([1]), TIMEOUT)),
         _ => Reply::EventsThenSilence(events([2])),
     });
@@ -253,7 +314,7 @@ async fn a_server_that_ends_too_early_is_asked_for_the_rest() {
 
 #[tokio::test]
 async fn without_a_connection_at_its_time_it_ends_with_the_reason() {
-    let server = Server::start(|_, _| Reply::Disconnect);
+    let server = streaming(|_, _| Reply::Disconnect);
     let client = client(&server).with_timeout(Duration::from_millis(200));
     let mut stream = client.follow_traces("c1", Some(Duration::from_millis(300))).unwrap();
     let started = Instant::now();
@@ -265,7 +326,7 @@ async fn without_a_connection_at_its_time_it_ends_with_the_reason() {
 
 #[tokio::test]
 async fn waits_grow_while_nothing_comes_and_start_small_after_an_entry() {
-    let server = Server::start(|number, _| match number {
+    let server = streaming(|number, _| match number {
         4 => Reply::Events(events([1])),
         _ => Reply::Status(503, String::new()),
     });
@@ -284,7 +345,7 @@ async fn waits_grow_while_nothing_comes_and_start_small_after_an_entry() {
 /// A caller that does other things in between drops futures half-way.
 #[tokio::test]
 async fn futures_that_are_dropped_lose_nothing() {
-    let server = Server::start(|number, request| {
+    let server = streaming(|number, request| {
         std::thread::sleep(Duration::from_millis(30));
         let next = after(request) + 1;
         match number {
@@ -302,7 +363,7 @@ async fn futures_that_are_dropped_lose_nothing() {
             Err(_elapsed) => {}
         }
     }
-    assert_eq!((ids, server.requests().len()), ((1..=18).collect::<Vec<_>>(), 6));
+    assert_eq!((ids, streams(&server).len()), ((1..=18).collect::<Vec<_>>(), 6));
 }
 
 #[test]
