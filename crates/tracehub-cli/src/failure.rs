@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     Query(#[from] QueryError),
     #[error("there is nothing for correlation id {id:?} at {url}; {}", instead(.nearest))]
     UnknownChain { id: String, url: String, nearest: Vec<String> },
-    #[error("{typed:?} begins {}; say more of it: {}", if *more { "many ids" } else { "several ids" }, ids.join(", "))]
+    #[error("{typed:?} begins {}; say more of it{}", if *more { "many ids" } else { "several ids" }, such_as(ids))]
     SeveralChains { typed: String, ids: Vec<String>, more: bool },
     #[error("source {source_id:?} logged nothing for correlation id {id:?}; without --source you see who did")]
     UnknownSource { id: String, source_id: String },
@@ -102,6 +102,10 @@ fn instead(nearest: &[String]) -> String {
     } else {
         format!("nearest: {}", nearest.join(", "))
     }
+}
+
+fn such_as(ids: &[String]) -> String {
+    if ids.is_empty() { String::new() } else { format!(": {}", ids.join(", ")) }
 }
 
 /// The error and what to do about it.

@@ -11,6 +11,24 @@ const NAMED: u32 = 5;
 /// Chains that are looked at where the server cannot look for ids itself.
 const RECENT: u32 = 1_000;
 
+/// Pages that are asked for until there are enough names. The server looks at some thousand chains for each.
+const PAGES: u32 = 50;
+
+/// Ids that begin as was typed.
+#[derive(Debug, Default)]
+struct Found {
+    /// The most recently active ones, one more than can be named.
+    ids: Vec<String>,
+    /// Whether the server has not looked at all chains: where it does not, thousands begin so.
+    more: bool,
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.ids.is_empty() && !self.more
+    }
+}
+
 /// A chain, and its id. A chain with this very id goes before those whose ids only begin with it.
 pub(crate) async fn find(typed: &str, source: Option<&str>, settings: &Settings) -> Result<ChainAnswer, Failure> {
     let answer = settings.client.get_traces(typed, source).await?;
@@ -33,11 +51,11 @@ pub(crate) async fn find(typed: &str, source: Option<&str>, settings: &Settings)
 
 /// The only id that begins with what was typed.
 pub(crate) async fn complete(typed: &str, settings: &Settings) -> Result<String, Failure> {
-    let mut ids = beginning_with(typed, settings).await?;
-    if ids.len() > 1 {
+    let Found { mut ids, more } = beginning_with(typed, settings).await?;
+    if ids.len() > 1 || more {
         return Err(Failure::SeveralChains {
             typed: typed.to_owned(),
-            more: ids.len() > NAMED as usize,
+            more: more || ids.len() > NAMED as usize,
             ids: named(ids),
         });
     }
@@ -50,8 +68,8 @@ pub(crate) async fn complete(typed: &str, settings: &Settings) -> Result<String,
 /// Nothing has this id, which must be a whole one. What there is instead may be unknown; that there is nothing is not.
 pub(crate) async fn not_there(id: &str, settings: &Settings) -> Failure {
     let ids = match beginning_with(id, settings).await {
-        Ok(ids) if ids.is_empty() => nearest(id, settings).await.unwrap_or_default(),
-        Ok(ids) => ids,
+        Ok(found) if found.is_empty() => nearest(id, settings).await.unwrap_or_default(),
+        Ok(found) => found.ids,
         Err(_) => Vec::new(),
     };
     unknown(id, named(ids), settings)
@@ -67,32 +85,43 @@ async fn nearest(typed: &str, settings: &Settings) -> Result<Vec<String>, Failur
     let (mut shortest, mut beyond, mut found) = (0, ends.len(), Vec::new());
     while shortest < beyond {
         let middle = usize::midpoint(shortest, beyond);
-        let ids = beginning_with(&typed[..ends[middle]], settings).await?;
-        if ids.is_empty() {
+        let beginning = beginning_with(&typed[..ends[middle]], settings).await?;
+        if beginning.is_empty() {
             beyond = middle;
         } else {
-            found = ids;
+            found = beginning.ids;
             shortest = middle + 1;
         }
     }
     Ok(named(found))
 }
 
-/// The most recently active of the chains whose ids begin so, one more than can be named.
-async fn beginning_with(prefix: &str, settings: &Settings) -> Result<Vec<String>, Failure> {
+/// The chains whose ids begin so. A page may have fewer than there are, or none, although more follow.
+async fn beginning_with(prefix: &str, settings: &Settings) -> Result<Found, Failure> {
+    let mut found = Found::default();
     if prefix.is_empty() {
-        return Ok(Vec::new());
+        return Ok(found);
     }
     let query = CorrelationQuery::new().prefix(prefix).limit(NAMED + 1);
-    let answer = match settings.client.correlations(&query).await {
-        // The Python server cannot look for them, but it lists the recent ones.
-        Err(QueryError::Unsupported { .. }) => {
-            settings.client.correlations(&CorrelationQuery::new().limit(RECENT)).await?
+    let mut pages = settings.client.correlation_pages(query);
+    for _ in 0..PAGES {
+        let page = match pages.next().await {
+            None => break,
+            // The Python server cannot look for them, but it lists the recent ones.
+            Some(Err(QueryError::Unsupported { .. })) => {
+                settings.client.correlations(&CorrelationQuery::new().limit(RECENT)).await?
+            }
+            Some(page) => page?,
+        };
+        found.more = page.next_cursor.is_some();
+        let ids = page.correlations.into_iter().map(|chain| chain.correlation_id);
+        found.ids.extend(ids.filter(|id| id.starts_with(prefix)));
+        if !found.more || found.ids.len() > NAMED as usize {
+            break;
         }
-        other => other?,
-    };
-    let ids = answer.correlations.into_iter().map(|chain| chain.correlation_id);
-    Ok(ids.filter(|id| id.starts_with(prefix)).take(NAMED as usize + 1).collect())
+    }
+    found.ids.truncate(NAMED as usize + 1);
+    Ok(found)
 }
 
 fn named(mut ids: Vec<String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! How the commands that look at traces behave: what they ask, what they find, what they draw again.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,49 @@ fn the_beginning_of_an_id_is_enough_where_only_one_has_it() {
     let (code, _, err) = run(&server.url, &["show", "order-99"]);
     assert!(code == 3 && err.contains("nothing for correlation id \"order-99\""), "{err}");
     assert!(err.ends_with("; nearest: order-41, order-42\n"), "{err}");
+}
+
+/// Where thousands of chains begin so, the most recent ones may be others.
+#[test]
+fn an_empty_page_does_not_say_that_no_id_begins_so() {
+    let page = |query, ids: &[&str], next| (query, 200, "application/json", list(ids, next));
+    let server = Server::answering(vec![
+        ("/traces/c1", 200, "application/json", chain(&[entry("->", "a", 1.0)], false)),
+        ("/traces/", 200, "application/json", chain(&[], false)),
+        page("/correlations?include=complete&limit=6&q=order-1&cursor=2000", &["order-12"], None),
+        page("/correlations?include=complete&limit=6&q=order-1&cursor=3000", &["order-11"], Some(2_000)),
+        page("/correlations?include=complete&limit=6&q=order-1&cursor=9000", &[], Some(3_000)),
+        page("/correlations?include=complete&limit=6&q=order-1", &[], Some(9_000)),
+        page("/correlations?include=complete&limit=6&q=c&cursor=9000", &["c1"], None),
+        page("/correlations?include=complete&limit=6&q=c", &[], Some(9_000)),
+        page("/correlations", &[], None),
+    ]);
+    let (code, _, err) = run(&server.url, &["show", "order-1"]);
+    let several = "tracehub-cli: \"order-1\" begins several ids; say more of it: order-11, order-12\n";
+    assert_eq!((code, err.as_str()), (3, several));
+    let (code, out, err) = run(&server.url, &["show", "c"]);
+    assert!(code == 0 && out.starts_with("c1  incomplete") && err.is_empty(), "{out}{err}");
+}
+
+/// As if every page were full of others, for ever.
+#[test]
+fn what_is_not_found_in_many_pages_is_not_looked_for_for_ever() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (asked, connection) in listener.incoming().enumerate() {
+            let mut connection = connection.unwrap();
+            let mut request = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+            let is_list = request.next().unwrap().contains("/correlations");
+            request.find(String::is_empty).unwrap();
+            let cursor = u32::MAX - u32::try_from(asked).unwrap();
+            let body = if is_list { list(&[], Some(cursor)) } else { chain(&[], false) };
+            let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\nconnection: close";
+            write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    });
+    let (code, _, err) = run(&url, &["show", "order-1"]);
+    assert_eq!((code, err.as_str()), (3, "tracehub-cli: \"order-1\" begins many ids; say more of it\n"));
 }
 
 #[test]
