@@ -123,7 +123,7 @@ fn explain(err: &QueryError) -> String {
         QueryError::TimedOut { .. } => "; --request-timeout waits longer",
         QueryError::Unauthorized { .. } => "; --secret or TRACEHUB_SECRET names the server's secret",
         QueryError::Malformed { .. } | QueryError::Status { status: 404 | 405, .. } => "; --url names another server",
-        QueryError::Status { status: 429 | 503, .. } => "; try again in a moment",
+        QueryError::Status { status: 408 | 429 | 503, .. } => "; try again in a moment",
         _ => "",
     };
     // An answer may come without a word.

@@ -81,7 +81,8 @@ pub(crate) struct EntryArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RetryArgs {
-    /// How often a request is sent again while the server cannot take it (408, 429, 502, 503, 504) or is gone again
+    /// How often a request is sent again while the server cannot take it (408, 429, 502, 503, 504), or is gone after it
+    /// has answered; one that was never there is not waited for
     #[arg(long, value_name = "TIMES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub(crate) retries: u32,
 }
@@ -92,8 +93,8 @@ pub(crate) struct RetryArgs {
     tracehub-cli export --all --source MA --since 2h --output-file ma.ndjson\n  \
     tracehub-cli export --all | gzip > everything.ndjson.gz\n\n\
     Each line is an entry as the server has it, whatever -o says. A chain comes in the order of its timestamps; --all \
-    gives the entries that there are when it begins, in the order of their arrival, and waits half a minute for a server \
-    that is gone on the way. `import` brings both back as they were.")]
+    gives the entries that there are when it begins, in the order of their arrival, and waits half a minute for a \
+    server that is gone on the way. `import` brings both back as they were.")]
 pub(crate) struct ExportArgs {
     /// The chain's correlation id
     #[arg(value_name = "CORRELATION_ID", required_unless_present = "all",

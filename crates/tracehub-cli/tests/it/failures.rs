@@ -46,6 +46,11 @@ fn a_refusal_is_4_and_other_answers_are_1() {
     let failing = Server::json("/", 503, r#"{"error":"overloaded","message":"as much is waiting as may wait"}"#);
     let (code, _, err) = run(&failing.url, &["health"]);
     assert!(code == 1 && err.contains("as much is waiting as may wait"), "{err}");
+    for status in [408, 429, 503] {
+        let busy = Server::json("/", status, r#"{"error":"x","message":"not now"}"#);
+        let (code, _, err) = run(&busy.url, &["health"]);
+        assert!(code == 1 && err.ends_with("not now; try again in a moment\n"), "{err}");
+    }
     let strange = Server::json("/", 200, "not json");
     assert_eq!(run(&strange.url, &["health"]).0, 1);
 }
