@@ -56,6 +56,60 @@ async fn a_paused_list_stands_still_and_goes_on() {
 }
 
 #[tokio::test]
+async fn entries_that_are_older_than_the_calls_are_waited_for() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    let later = |ago: f64, data: &str| {
+        let calls = [Call("till", "app-1", "/sum", 0.0, Some(1.0)), Call("till", "app-1", "/beside", 2.0, None)];
+        let mut later = entries("order-1", ago, &calls);
+        later[1]["data"] = json!({ "word": data });
+        // Outside of all calls.
+        later[2]["direction"] = json!("tick");
+        later
+    };
+    page.open(&format!("{}/?chain=order-1&find=/orders", server.url)).unwrap();
+    page.see_count("call-row", 2);
+    page.answer_with(
+        "async (path, ask) => {
+            if (path !== '/traces/order-1') return ask();
+            window.__old ??= await (await ask()).text();
+            return new Response(window.__old);
+        }",
+    );
+    // Whatever looks into entries, in turn.
+    for (number, search) in ["/orders", "zz", "/sum", ""].into_iter().enumerate() {
+        server.ingest(&later(5.0 - f64::from(u32::try_from(number).unwrap()), "needle")).await;
+        page.see(&format!("document.querySelector('.facts')?.innerText.includes('{} entries')", 11 + 3 * number));
+        page.fill(&testid("search"), if search.is_empty() { " " } else { search }).unwrap();
+        page.see(&format!("(new URL(location).searchParams.get('find') ?? '').trim() === {}", json!(search)));
+    }
+    page.click("[data-testid=call-row]:last-child").unwrap();
+    page.wait_for(&testid("detail")).unwrap();
+    page.point_at("[data-testid=call-row]:last-child", (0.5, 0.5)).unwrap();
+    for tab in ["tab-log", "tab-sequence"] {
+        page.click(&testid(tab)).unwrap();
+        page.wait_for(&format!("{}[aria-pressed=true]", testid(tab))).unwrap();
+    }
+    page.click(&testid("tab-calls")).unwrap();
+    page.see_count("broken", 0);
+
+    // Those that are asked for after the calls are young enough.
+    page.answer_with(
+        "async (path, ask) => {
+            if (path === '/traces/order-1') return window.__asks > 0 ? new Response(window.__old) : ask();
+            if (path !== '/traces/order-1/calls') return ask();
+            window.__asks = (window.__asks ?? 0) + 1;
+            return ask().finally(() => (window.__asks -= 1));
+        }",
+    );
+    server.ingest(&later(1.0, "haystack")).await;
+    page.fill(&testid("search"), "haystack").unwrap();
+    page.see_count("call-row", 1);
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
 async fn a_burst_does_not_freeze_the_list() {
     let page = Page::new();
     let server = Server::start();

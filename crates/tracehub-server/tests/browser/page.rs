@@ -85,6 +85,16 @@ impl Page {
         self.see(&format!("JSON.stringify({rows}) === JSON.stringify({})", json!(wanted)));
     }
 
+    /// Has a function answer what the page asks the server from now on. It gets the path, and what really asks.
+    pub(crate) fn answer_with(&self, function: &str) {
+        let script = format!(
+            "window.__fetch ??= window.fetch.bind(window);
+            const answer = {function};
+            window.fetch = (url, options) => answer(new URL(url).pathname, () => window.__fetch(url, options), options);"
+        );
+        self.run(&script, &[]).expect("it is a function");
+    }
+
     /// Fails if the console has complained: an exception, or something that the security policy has refused. That a request
     /// failed is said there too, and is no fault of the page.
     pub(crate) fn assert_no_complaints(&self) {

@@ -43,7 +43,7 @@ export function Calls(properties) {
       <span class="ruler-names">${isSearch ? 'Found' : 'Call'}</span>
       <span class="ruler-track" ref=${ruler}>
         ${readable(lines, label, width).map(([tick, left, isLast]) => html`<span key=${tick} class="tick ${isLast ? 'is-last' : ''}" style=${{ left: `${left}%` }}>${label(tick)}</span>`)}
-        ${answer.marks.map((place) => entries && html`<${LooseMark} entry=${entries.traces[place]} left=${scale.at(entries.times[place])} />`)}
+        ${answer.marks.map((place) => entries?.has(place) && html`<${LooseMark} entry=${entries.traces[place]} left=${scale.at(entries.times[place])} />`)}
       </span>
     </div>
   `;
@@ -61,7 +61,7 @@ export function Calls(properties) {
     const call = tree.calls[place];
     return html`
       <${CallRow} call=${call} place=${place} tree=${tree} span=${span} scale=${scale} origin=${origin} isAbsolute=${isAbsolute}
-        critical=${criticalIn(answer, place)} marks=${entries && call.marks.length > 0 ? call.marks.map((each) => entries.times[each]) : null}
+        critical=${criticalIn(answer, place)} marks=${entries && call.marks.length > 0 ? timesOf(call.marks, entries) : null}
         isCollapsed=${collapsed.has(tree.keys[place])} canFold=${!isSearch && tree.hasInside(place)} isActive=${place === active}
         isSelected=${place === selected} isHovered=${place === hovered} isFlat=${isSearch}
         onSelect=${() => {
@@ -101,6 +101,11 @@ function criticalIn(answer, place) {
     criticalPaths.set(answer, byCall);
   }
   return byCall.get(place) ?? null;
+}
+
+/** When those of the entries happened that are there. */
+function timesOf(places, entries) {
+  return places.filter((place) => entries.has(place)).map((place) => entries.times[place]);
 }
 
 /** What is said of a silence, as far as there is room for it. */

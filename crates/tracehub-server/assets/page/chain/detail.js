@@ -15,7 +15,7 @@ export function Detail({ answer, tree, entries, place, onSelect, onClose, onZoom
   const parent = call.parent === null ? null : tree.calls[call.parent];
   const inside = tree.inside(place);
   const origin = answer.start;
-  const entry = (at) => (entries && at !== null ? { ...entryAt(entries, at), origin } : null);
+  const entry = (at) => (entries?.has(at) ? { ...entryAt(entries, at), origin } : null);
   return html`
     <aside class="pane detail ${hueClass(call.source_id)}" aria-label="The selected call" data-testid="detail">
       <div class="detail-head">

@@ -7,13 +7,16 @@ const MOST_TRIES = 3;
 
 /**
  * `{calls, traces, text}`: the answers of `/calls` and of the chain itself, and the text of the latter. `calls` is null for
- * a chain that is too large to be analysed. `onCalls` gets the calls as soon as they are there.
+ * a chain that is too large to be analysed. `onCalls` gets the calls as soon as they are there. Of a chain that changes all
+ * the time, the two may not be of the same moment after all.
  */
 export async function loadChain(id, skew, { signal, onCalls }) {
   if (isFolder(id)) throw new Refusal(0, 'folder', 'A browser cannot ask for this id: in an address, dots alone mean a folder.');
   for (let tries = 1; ; tries += 1) {
     const asked = get(chainPath(id, '/calls'), { skew }, signal).catch(tooLarge);
-    const askedText = getText(chainPath(id), {}, signal);
+    const askText = () => getText(chainPath(id), {}, signal);
+    // At the last, calls without some of the entries are better than entries that are not there yet.
+    const askedText = tries === MOST_TRIES ? asked.then(askText) : askText();
     // Whichever fails first is reported; the other must not be an unhandled failure.
     askedText.catch(() => {});
     const calls = await asked;

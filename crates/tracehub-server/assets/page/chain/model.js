@@ -108,6 +108,11 @@ export class Entries {
     this.hosts = hostsOf(traces, offsets);
   }
 
+  /** Whether the entry at a place that a call names is there. The calls may be of another moment. */
+  has(place) {
+    return place !== null && place < this.traces.length;
+  }
+
   /** An entry as the server sent it, to the digit. */
   entryText(place) {
     return this.text.slice(...this.#span(place));

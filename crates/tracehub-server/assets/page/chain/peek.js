@@ -75,6 +75,7 @@ function Card({ answer, entries, call, pointer, isAbsolute }) {
 
 function Checkpoint({ title, entries, place, time }) {
   if (place === null) return html`<section><h3>${title}</h3><p class="quiet">never came</p></section>`;
+  if (!entries.has(place)) return html`<section><h3>${title}</h3><p class="quiet">loading…</p></section>`;
   const entry = entries.traces[place];
   return html`
     <section>

@@ -66,7 +66,7 @@ export class Finder {
       return part.sign === '>' ? call.duration_ms > part.ms : call.duration_ms < part.ms;
     }
     if (this.entries) {
-      return [call.enter, call.leave, ...call.marks].some((place) => place !== null && this.#text(place).includes(part.value));
+      return [call.enter, call.leave, ...call.marks].some((place) => this.entries.has(place) && this.#text(place).includes(part.value));
     }
     return `${call.source_id} ${call.operation} ${call.endpoint} ${call.hostname}`.toLowerCase().includes(part.value);
   }
