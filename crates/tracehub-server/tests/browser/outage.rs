@@ -1,7 +1,11 @@
 //! A server that goes and comes: the page says so, and goes on by itself.
 
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
+use serde_json::json;
 use tracehub_webdriver::testid;
 
 use crate::page::{PATIENCE, Page};
@@ -50,12 +54,42 @@ async fn a_server_that_takes_no_entries_is_said_to_and_can_be_read() {
     let page = Page::new();
     // More than any disk has free, in a size that the setting can say.
     let server = Server::start_in(tempfile::tempdir().unwrap(), &["--min-free-bytes", "1000000000000000"]);
-    let body = serde_json::json!({ "traces": entries("order-1", 10.0, &ORDER) }).to_string();
+    let body = json!({ "traces": entries("order-1", 10.0, &ORDER) }).to_string();
     assert_eq!(server.post("/ingest", body).await.0, 503);
     page.open_chains(&server.url);
     page.wait_for(&testid("degraded")).unwrap();
     page.wait_for(&testid("empty")).unwrap();
     page.see_count("banner", 0);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_entries_again_is_believed_as_soon_as_one_comes() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    let holder = Connection::open(server.database()).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let deadline = Instant::now() + 2 * PATIENCE;
+    while page.count(&testid("degraded")).unwrap() == 0 {
+        assert!(Instant::now() < deadline, "it is not said");
+        // As long as nobody tries, the server does not know.
+        let body = json!({ "traces": entries("order-2", 5.0, &ORDER) }).to_string();
+        assert_eq!(server.post("/ingest", body).await.0, 503);
+    }
+    holder.execute_batch("ROLLBACK").unwrap();
+    // As long as entries come, nothing else would be asked.
+    let deadline = Instant::now() + PATIENCE;
+    for number in 3.. {
+        server.ingest(&entries(&format!("order-{number}"), 1.0, &HUNG)).await;
+        thread::sleep(Duration::from_secs(1));
+        if page.count(&testid("degraded")).unwrap() == 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it is still said");
+    }
+    page.assert_no_complaints();
 }
 
 fn signal(server: &Server, name: &str) {

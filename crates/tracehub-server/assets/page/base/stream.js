@@ -41,6 +41,8 @@ export function listen({ prefix = '', onOpen, onEntry }) {
     };
     mine.onmessage = (event) => {
       heard = performance.now();
+      // What comes in was taken.
+      trouble.set(null);
       onEntry(event);
     };
     mine.onerror = broken;
