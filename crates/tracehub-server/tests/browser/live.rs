@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tracehub_webdriver::{request, testid};
 
-use crate::page::{Page, busy, counting};
+use crate::page::{PATIENCE, Page, busy, counting};
 use crate::story::{Call, HUNG, ORDER, entries, send};
 use crate::support::Server;
 
@@ -106,6 +106,33 @@ async fn entries_that_are_older_than_the_calls_are_waited_for() {
     server.ingest(&later(1.0, "haystack")).await;
     page.fill(&testid("search"), "haystack").unwrap();
     page.see_count("call-row", 1);
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
+async fn a_view_that_nobody_sees_takes_no_connection_until_it_is_seen() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    page.run("Object.defineProperty(document, 'hidden', { value: true, configurable: true })", &[]).unwrap();
+    page.click("[data-testid=chain-row]").unwrap();
+    page.see_count("call-row", ORDER.len());
+    let deadline = Instant::now() + PATIENCE;
+    // That the list's own has ended is seen when something is to be sent on it.
+    for number in 0.. {
+        server.ingest(&entries(&format!("visit-{number}"), 1.0, &HUNG)).await;
+        if server.get("/stats").await.1["streams"] == 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it keeps a stream");
+        thread::sleep(Duration::from_millis(100));
+    }
+    page.run("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))", &[]).unwrap();
+    page.see("document.querySelector('.connection').classList.contains('is-live')");
+    server.ingest(&entries("order-1", 1.0, &HUNG[..1])).await;
+    page.see_count("call-row", ORDER.len() + 1);
     page.assert_no_complaints();
 }
 

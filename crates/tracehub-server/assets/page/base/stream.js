@@ -72,7 +72,6 @@ export function listen({ prefix = '', onOpen, onEntry }) {
     if (!(await isThere()) && source === asked) broken();
   }
 
-  open();
   const pulse = setInterval(listenForSilence, SILENT_MS / 5);
   const endWatch = watchSight(open, close);
   return () => {
@@ -99,11 +98,12 @@ async function isThere() {
 
 /**
  * A browser has six connections for a server and lets everything else wait. So a page gives its own back when it is left,
- * though the browser may keep it to go back to, and when it has been out of sight for a while.
+ * though the browser may keep it to go back to, and when it has been out of sight for a while. One that nobody has seen yet
+ * takes none.
  */
 function watchSight(open, close) {
   let timer = null;
-  let isClosed = false;
+  let isClosed = true;
   const leave = () => {
     isClosed = true;
     close();
@@ -119,6 +119,7 @@ function watchSight(open, close) {
   window.addEventListener('pagehide', leave);
   window.addEventListener('pageshow', see);
   document.addEventListener('visibilitychange', see);
+  see();
   return () => {
     clearTimeout(timer);
     window.removeEventListener('pagehide', leave);
