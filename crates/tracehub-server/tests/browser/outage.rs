@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tracehub_webdriver::testid;
 
-use crate::page::{PATIENCE, Page};
+use crate::page::{PATIENCE, Page, row};
 use crate::story::{HUNG, ORDER, entries};
 use crate::support::Server;
 
@@ -90,6 +90,49 @@ async fn a_server_that_takes_entries_again_is_believed_as_soon_as_one_comes() {
         assert!(Instant::now() < deadline, "it is still said");
     }
     page.assert_no_complaints();
+}
+
+#[tokio::test]
+async fn a_question_that_hangs_does_not_deny_a_connection_that_stands() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    page.run(
+        "window.EventSource = class extends EventSource { constructor(...all) { super(...all); window.__source = this; } }",
+        &[],
+    )
+    .unwrap();
+    page.answer_with(
+        "(path, ask, { signal }) => {
+            if (path !== '/health' || window.__hung) return ask();
+            window.__hung = true;
+            return new Promise((_, fail) => signal.addEventListener('abort', () => {
+                fail(signal.reason);
+                window.__given_up = true;
+            }));
+        }",
+    );
+    page.click(&row("order-1")).unwrap();
+    page.see_count("call-row", ORDER.len());
+    page.see("document.querySelector('.connection').classList.contains('is-live')");
+    // Neither one of this view nor one of the view before.
+    for leaves in [false, true] {
+        page.run(
+            "window.__hung = window.__given_up = false; window.__source.dispatchEvent(new Event('shutdown'))",
+            &[],
+        )
+        .unwrap();
+        if leaves {
+            page.click(".brand").unwrap();
+        }
+        page.see("window.__given_up");
+        // As long as it takes to be drawn.
+        thread::sleep(Duration::from_millis(300));
+        page.see_count("banner", 0);
+        assert_eq!(page.text(&testid("connection")).unwrap(), "live", "{leaves}");
+    }
 }
 
 fn signal(server: &Server, name: &str) {

@@ -27,6 +27,7 @@ export function listen({ prefix = '', onOpen, onEntry }) {
   let timer = null;
   let pause = FIRST_PAUSE_MS;
   let heard = 0;
+  let isEnded = false;
 
   function open() {
     close();
@@ -62,19 +63,36 @@ export function listen({ prefix = '', onOpen, onEntry }) {
     pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
     if (connection.value === 'live') connection.set('connecting');
     // An event stream does not say why it failed; a question does. A server that has no stream to give still has answers.
-    isThere().then((is) => is && onOpen());
+    isThere().then((is) => {
+      // The stream may be back before the answer, and then it has said all of this.
+      if (isEnded || source?.readyState === EventSource.OPEN) return;
+      report(is);
+      if (is) onOpen();
+    });
+  }
+
+  /** Says what an answer means for a connection that does not stand. */
+  function report(is) {
+    if (!is) connection.set('gone');
+    else if (connection.value === 'gone') connection.set('connecting');
   }
 
   async function listenForSilence() {
     if (source === null || performance.now() - heard < SILENT_MS) return;
     const asked = source;
-    heard = performance.now();
-    if (!(await isThere()) && source === asked) broken();
+    const at = performance.now();
+    heard = at;
+    const is = await isThere();
+    // Another connection, or an entry, has said more in the meantime.
+    if (source !== asked || heard !== at) return;
+    if (!is) broken();
+    report(is);
   }
 
   const pulse = setInterval(listenForSilence, SILENT_MS / 5);
   const endWatch = watchSight(open, close);
   return () => {
+    isEnded = true;
     clearInterval(pulse);
     endWatch();
     close();
@@ -86,14 +104,10 @@ async function isThere() {
   try {
     const { status, reason } = await get('health', {}, undefined, HEALTH_MS);
     trouble.set(status === 'degraded' ? (reason ?? '') : null);
+    return true;
   } catch (error) {
-    if (!(error instanceof Refusal)) {
-      connection.set('gone');
-      return false;
-    }
+    return error instanceof Refusal;
   }
-  if (connection.value === 'gone') connection.set('connecting');
-  return true;
 }
 
 /**
