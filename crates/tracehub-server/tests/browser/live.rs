@@ -137,6 +137,26 @@ async fn a_view_that_nobody_sees_takes_no_connection_until_it_is_seen() {
 }
 
 #[tokio::test]
+async fn the_rate_line_knows_what_came_while_the_page_was_left() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    page.open_chains(&server.url);
+    page.see_listed(&["order-1"]);
+    page.see("document.querySelector('.connection').classList.contains('is-live')");
+    page.see("document.querySelector('.rate-edge') !== null");
+    page.run("window.dispatchEvent(new Event('pagehide'))", &[]).unwrap();
+    let burst: Vec<_> = (0..75).flat_map(|number| entries(&format!("later-{number}"), 0.0, &ORDER[..2])).collect();
+    server.ingest(&burst).await;
+    // The line goes by seconds.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    page.run("window.dispatchEvent(new Event('pageshow'))", &[]).unwrap();
+    // 300 entries within half a minute.
+    page.see("/at most (9|10) in a second/.test(document.querySelector('[data-testid=rate]').title)");
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
 async fn a_burst_does_not_freeze_the_list() {
     let page = Page::new();
     let server = Server::start();

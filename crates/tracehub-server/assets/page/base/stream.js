@@ -56,12 +56,17 @@ export function listen({ prefix = '', onOpen, onEntry }) {
     source = null;
   }
 
-  function broken() {
+  /** Ends the connection for a while. */
+  function leave() {
     close();
+    if (connection.value === 'live') connection.set('connecting');
+  }
+
+  function broken() {
+    leave();
     // Half of it by chance, so that many pages do not come back at the same moment.
     timer = setTimeout(open, pause * (0.5 + Math.random() / 2));
     pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
-    if (connection.value === 'live') connection.set('connecting');
     // An event stream does not say why it failed; a question does. A server that has no stream to give still has answers.
     isThere().then((is) => {
       // The stream may be back before the answer, and then it has said all of this.
@@ -90,7 +95,7 @@ export function listen({ prefix = '', onOpen, onEntry }) {
   }
 
   const pulse = setInterval(listenForSilence, SILENT_MS / 5);
-  const endWatch = watchSight(open, close);
+  const endWatch = watchSight(open, leave);
   return () => {
     isEnded = true;
     clearInterval(pulse);
