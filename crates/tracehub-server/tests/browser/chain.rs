@@ -110,6 +110,31 @@ async fn searching_finds_calls_by_their_data_too() {
 }
 
 #[tokio::test]
+async fn a_search_that_is_taken_back_while_it_is_typed_stays_so() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 10.0, &ORDER)).await;
+    page.open_chain(&server.url, "order-1");
+    let typed = "
+        const field = document.querySelector('[data-testid=search]');
+        field.focus();
+        field.value = 'payment';
+        field.dispatchEvent(new Event('input', { bubbles: true }));";
+    let escape =
+        "field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));";
+    // Longer than what is typed waits to be searched for.
+    page.run_until_done(&format!("{typed} {escape} setTimeout(done, 500)")).unwrap();
+    assert_eq!(page.run("return new URL(location).searchParams.get('find')", &[]).unwrap(), json!(null));
+    page.see_count("call-row", ORDER.len());
+    let legend =
+        "[...document.querySelectorAll('.legend button')].find(each => each.innerText.includes('stock')).click();";
+    page.run_until_done(&format!("{typed} field.blur(); {legend} setTimeout(done, 500)")).unwrap();
+    page.see("new URL(location).searchParams.get('find') === 'source:\"stock\"'");
+    page.see("document.querySelector('[data-testid=search]').value === 'source:\"stock\"'");
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
 async fn ids_commands_and_json_can_be_taken_away() {
     let page = Page::new();
     let server = Server::start();

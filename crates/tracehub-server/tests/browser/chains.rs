@@ -57,6 +57,30 @@ async fn each_filter_narrows_the_list_and_a_reload_keeps_it() {
 }
 
 #[tokio::test]
+async fn a_filter_that_is_cleared_while_it_is_typed_stays_so() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 30.0, &ORDER)).await;
+    server.ingest(&entries("visit-1", 10.0, &[Call("web", "edge-2", "/home", 0.0, Some(3.0))])).await;
+    page.open(&format!("{}/?q=order", server.url)).unwrap();
+    page.see_listed(&["order-1"]);
+    // Longer than what is typed waits to be asked for.
+    let cleared = "
+        const field = document.querySelector('[data-testid=filter-source]');
+        field.focus();
+        field.value = 'stock';
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+        document.querySelector('[data-testid=clear-filters]').click();
+        setTimeout(done, 600);";
+    page.run_until_done(cleared).unwrap();
+    page.see_listed(&["order-1", "visit-1"]);
+    let left =
+        "return location.search + [...document.querySelectorAll('.filters input')].map(field => field.value).join('')";
+    assert_eq!(page.run(left, &[]).unwrap(), json!(""));
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
 async fn filters_together_and_back_again() {
     let page = Page::new();
     let server = Server::start();

@@ -46,14 +46,16 @@ export function useTitle(title) {
   }, [title]);
 }
 
-/** A function that calls the newest `work` once nothing has called it for a while. */
+/** A function that calls the newest `work` once nothing has called it for a while; its `drop` forgets what waits for that. */
 export function useDebounced(work, afterMs) {
   const newest = useRef(work);
   newest.current = work;
   const timer = useRef(null);
   useEffect(() => () => clearTimeout(timer.current), []);
-  return (...values) => {
+  const soon = (...values) => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => newest.current(...values), afterMs);
   };
+  soon.drop = () => clearTimeout(timer.current);
+  return soon;
 }

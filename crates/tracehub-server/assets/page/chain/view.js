@@ -48,8 +48,14 @@ export function ChainView({ id, parameters }) {
   }, [selected]);
   const [hovered, setHovered] = useState(-1);
   const sought = parameters.find ?? '';
-  const seek = (text) => change({ find: text }, { replace: true });
-  const seekSoon = useDebounced(seek, 150);
+  const find = (text) => change({ find: text }, { replace: true });
+  const findSoon = useDebounced(find, 150);
+  // In the place of what somebody may be typing.
+  const seek = (text) => {
+    findSoon.drop();
+    if (searchField.current) searchField.current.value = text;
+    find(text);
+  };
 
   const finder = useMemo(() => (tree || entries) && new Finder(tree, entries), [tree, entries]);
   const parts = useMemo(() => parse(sought), [sought]);
@@ -85,10 +91,7 @@ export function ChainView({ id, parameters }) {
   const toCompare = () => change({ tab: isComparing ? '' : 'compare', compare: '' });
   const escape = () => {
     if (document.activeElement === searchField.current) {
-      if (searchField.current.value !== '') {
-        searchField.current.value = '';
-        seek('');
-      }
+      if (searchField.current.value !== '') seek('');
       searchField.current.blur();
     } else if (isComparing) toCompare();
     else if (selected !== -1) select(-1);
@@ -167,7 +170,7 @@ export function ChainView({ id, parameters }) {
       <${Head} id=${id} chain=${chain} isUnknown=${isUnknown} isAbsolute=${isAbsolute} parameters=${parameters}
         onSearch=${seek} onSelect=${select} onCompare=${toCompare} isComparing=${isComparing} />
       ${chain && !isUnknown && html`
-        <${Toolbar} tab=${isComparing ? '' : tab} hasFolds=${!isComparing && (tab === 'calls' || (tab === 'log' && isWide))} onTab=${toTab} field=${searchField} sought=${sought} onSeek=${seekSoon}
+        <${Toolbar} tab=${isComparing ? '' : tab} hasFolds=${!isComparing && (tab === 'calls' || (tab === 'log' && isWide))} onTab=${toTab} field=${searchField} sought=${sought} onSeek=${findSoon}
           found=${matches && rows.length} total=${tree?.calls.length ?? 0} folding=${folding} isAbsolute=${isAbsolute}
           onAbsolute=${() => setAbsolute((is) => !is)} isFollowing=${isFollowing} missed=${missed}
           onFollow=${() => setFollowing((is) => !is)} />

@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from '../../vendor/preact-htm.js';
 import { useDebounced } from '../base/hooks.js';
 import { Icon } from '../base/icons.js';
 import { change } from '../base/router.js';
+import { Store } from '../base/store.js';
 import { FILTERS } from './list.js';
 
 const TYPING_MS = 200;
@@ -13,8 +14,12 @@ export function setFilters(filters) {
   change({ ...filters, cursor: '' }, { replace: true });
 }
 
-/** Takes all of them away. */
+/** How often all filters were taken away. */
+const clearings = new Store(0);
+
+/** Takes all of them away, with what somebody may be typing. */
 export function clearFilters() {
+  clearings.set(clearings.value + 1);
   setFilters(Object.fromEntries(FILTERS.map((name) => [name, ''])));
 }
 
@@ -57,6 +62,14 @@ function Field({ name, label, parameters, field, testid, type = 'text', hint }) 
   const element = field ?? own;
   const inAddress = parameters[name] ?? '';
   const set = useDebounced((value) => setFilters({ [name]: value.trim() }), TYPING_MS);
+  useEffect(
+    () =>
+      clearings.watch(() => {
+        set.drop();
+        element.current.value = '';
+      }),
+    [],
+  );
   useEffect(() => {
     // The address changed by other means than this field.
     if (element.current !== document.activeElement && element.current.value !== inAddress) {
