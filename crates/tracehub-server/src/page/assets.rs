@@ -70,6 +70,7 @@ pub(super) const ASSETS: &[Asset] = assets! {
         "page/base/store.js"
         "page/base/stream.js"
         "page/base/theme.js"
+        "page/base/use-answer.js"
         "page/base/virtual-list.js"
         "page/chain/call-row.js"
         "page/chain/calls.js"

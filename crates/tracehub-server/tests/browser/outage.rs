@@ -135,6 +135,48 @@ async fn a_question_that_hangs_does_not_deny_a_connection_that_stands() {
     }
 }
 
+#[tokio::test]
+async fn a_comparison_that_failed_is_made_once_the_server_is_well_again() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 20.0, &ORDER)).await;
+    server.ingest(&entries("order-2", 10.0, &HUNG)).await;
+    page.open_chain(&server.url, "order-1");
+    page.click(&testid("compare")).unwrap();
+    fail(&page, "/compare", 503);
+    page.click("[data-testid=compare-option][data-id=order-2]").unwrap();
+    page.see("document.querySelector('[data-testid=chain-view] .fault') !== null");
+    fail(&page, "", 0);
+    page.wait_for(&testid("comparison")).unwrap();
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
+async fn chains_to_compare_with_are_offered_once_the_server_is_well_again() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 20.0, &ORDER)).await;
+    server.ingest(&entries("order-2", 10.0, &HUNG)).await;
+    page.open_chain(&server.url, "order-1");
+    fail(&page, "/correlations", 503);
+    page.click(&testid("compare")).unwrap();
+    page.see("window.__failed === true");
+    fail(&page, "", 0);
+    page.wait_for("[data-testid=compare-option][data-id=order-2]").unwrap();
+    page.assert_no_complaints();
+}
+
+/// Has the server seem to answer with this status what is asked with this path.
+fn fail(page: &Page, path: &str, status: u16) {
+    page.answer_with(&format!(
+        "async (path, ask) => {{
+            if (path !== '{path}') return ask();
+            window.__failed = true;
+            return new Response('{{}}', {{ status: {status} }});
+        }}"
+    ));
+}
+
 fn signal(server: &Server, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &server.process().to_string()]).status();
     assert!(sent.expect("there is a kill").success(), "{name}");

@@ -1,25 +1,20 @@
 // Which chain to compare with: one of the newest, or any by its id.
 
 import { html, useEffect, useRef, useState } from '../../vendor/preact-htm.js';
-import { get } from '../base/api.js';
 import { ago, counted, duration, name } from '../base/format.js';
 import { useDebounced } from '../base/hooks.js';
 import { change } from '../base/router.js';
+import { useAnswer } from '../base/use-answer.js';
 
 const OFFERED = 30;
 
 export function ComparePicker({ id }) {
   const field = useRef(null);
   const [prefix, setPrefix] = useState('');
-  const [chains, setChains] = useState(null);
+  const { answer, fault } = useAnswer('correlations', { q: prefix, limit: OFFERED + 1, include: 'complete' });
+  const chains = answer?.correlations.filter((chain) => chain.correlation_id !== id).slice(0, OFFERED);
   const type = useDebounced(setPrefix, 200);
   useEffect(() => field.current.focus(), []);
-  useEffect(() => {
-    const controller = new AbortController();
-    const asked = get('correlations', { q: prefix, limit: OFFERED + 1, include: 'complete' }, controller.signal);
-    asked.then((answer) => setChains(answer.correlations.filter((chain) => chain.correlation_id !== id).slice(0, OFFERED)), () => {});
-    return () => controller.abort();
-  }, [prefix]);
   const choose = (other) => change({ compare: other });
   const submit = (event) => {
     event.preventDefault();
@@ -36,6 +31,7 @@ export function ComparePicker({ id }) {
         </div>
         <button type="submit" class="button">Compare</button>
       </form>
+      ${fault && html`<p class="fault is-block" role="alert">${fault.message}</p>`}
       ${chains?.length === 0 && html`<p class="quiet">${prefix ? 'No other chain begins like this.' : 'There is no other chain yet.'}</p>`}
       <ul class="picker-list">
         ${chains?.map(

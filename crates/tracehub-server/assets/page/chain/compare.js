@@ -1,10 +1,10 @@
 // Two chains side by side, call by call: what is missing, what came besides, what took longer.
 
-import { html, useEffect, useMemo, useState } from '../../vendor/preact-htm.js';
-import { get } from '../base/api.js';
+import { html, useMemo, useState } from '../../vendor/preact-htm.js';
 import { hueClass } from '../base/colours.js';
 import { count, counted, duration, name } from '../base/format.js';
 import { follow, href } from '../base/router.js';
+import { useAnswer } from '../base/use-answer.js';
 import { VirtualList } from '../base/virtual-list.js';
 import { ComparePicker } from './compare-picker.js';
 
@@ -16,14 +16,8 @@ export function Compare({ id, other, skew }) {
 }
 
 function Comparison({ id, other, skew }) {
-  const [answer, setAnswer] = useState(null);
-  const [fault, setFault] = useState(null);
+  const { answer, fault } = useAnswer('compare', { a: id, b: other, skew });
   const [isDifferentOnly, setDifferentOnly] = useState(false);
-  useEffect(() => {
-    const controller = new AbortController();
-    get('compare', { a: id, b: other, skew }, controller.signal).then(setAnswer, (error) => error.name !== 'AbortError' && setFault(error));
-    return () => controller.abort();
-  }, [id, other, skew]);
   const rows = useMemo(() => (answer ? answer.calls.filter((call) => !isDifferentOnly || isDifferent(call)) : []), [answer, isDifferentOnly]);
   const most = useMemo(() => Math.max(1e-3, ...(answer?.calls ?? []).map((call) => Math.abs(call.slower_ms ?? 0))), [answer]);
   if (fault) return html`<p class="fault is-block" role="alert">${fault.message}</p>`;
