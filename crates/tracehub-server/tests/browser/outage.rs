@@ -166,6 +166,26 @@ async fn chains_to_compare_with_are_offered_once_the_server_is_well_again() {
     page.assert_no_complaints();
 }
 
+#[tokio::test]
+async fn what_the_server_says_may_be_asked_again_is() {
+    let page = Page::new();
+    let server = Server::start();
+    server.ingest(&entries("order-1", 20.0, &ORDER)).await;
+    server.ingest(&entries("order-2", 10.0, &HUNG)).await;
+    for status in [408, 429, 503] {
+        page.open_chains(&server.url);
+        page.see_listed(&["order-1", "order-2"]);
+        page.see("document.querySelector('.connection').classList.contains('is-live')");
+        fail(&page, "/correlations", status);
+        page.click(&testid("only-incomplete")).unwrap();
+        page.wait_for(&testid("fault")).unwrap();
+        fail(&page, "", 0);
+        page.see_listed(&["order-2"]);
+        page.see_count("fault", 0);
+    }
+    page.assert_no_complaints();
+}
+
 /// Has the server seem to answer with this status what is asked with this path.
 fn fail(page: &Page, path: &str, status: u16) {
     page.answer_with(&format!(

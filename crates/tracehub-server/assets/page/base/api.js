@@ -18,9 +18,12 @@ export class Refusal extends Error {
 /** No answer at all. */
 export class Unreachable extends Error {}
 
+/** Of the statuses below 500, those that say that the same may be asked again: it took too long, it was too much. */
+const MAY_BE_REPEATED = [408, 429];
+
 /** Whether a failure stays what it is however often the same is asked. */
 export function isFinal(error) {
-  return error instanceof Refusal && error.status < 500 && error.status !== 429;
+  return error instanceof Refusal && error.status < 500 && !MAY_BE_REPEATED.includes(error.status);
 }
 
 /** How long an answer may take, all of it. The server gives up on a question after seconds; a lost connection never does. */
