@@ -145,6 +145,44 @@ async fn an_incomplete_chain_names_what_it_waits_for_and_how_long() {
 }
 
 #[tokio::test]
+async fn an_older_answer_does_not_replace_what_is_known_of_a_chain() {
+    let page = Page::new();
+    let server = Server::start();
+    page.open_chains(&server.url);
+    page.wait_for(&testid("empty")).unwrap();
+    page.answer_with(
+        "async (path, ask) => {
+            if (path !== '/traces/order-1/calls') return ask();
+            const first = !window.__asked;
+            window.__asked = true;
+            const answer = await ask();
+            const text = await answer.text();
+            if (first) await new Promise(resolve => window.__release = resolve);
+            return new Response(text);
+        }",
+    );
+    // A chain is looked into when it stands still and another grows.
+    let call = |endpoint| Call("stock", "app-2", endpoint, 0.0, None);
+    server.ingest(&entries("order-1", 10.0, &[call("/first")])).await;
+    page.see_listed(&["order-1"]);
+    server.ingest(&entries("visit-1", 10.0, &ORDER)).await;
+    page.see("window.__release !== undefined");
+    let mut second = entries("order-1", 5.0, &[Call("stock", "app-2", "/first", 0.0, Some(1.0)), call("/second")]);
+    server.ingest(&second.split_off(1)).await;
+    page.see(&format!(
+        "document.querySelector({:?}).textContent.trim() === '3 entries'",
+        row("order-1") + " .cell-entries"
+    ));
+    server.ingest(&entries("visit-2", 1.0, &ORDER)).await;
+    let text = format!("document.querySelector({:?}).innerText", row("order-1"));
+    page.see(&format!("{text}.includes('/second')"));
+    page.run_until_done("window.__release(); setTimeout(done, 500)").unwrap();
+    let said = page.text(&row("order-1")).unwrap();
+    assert!(said.contains("/second"), "{said}");
+    page.assert_no_complaints();
+}
+
+#[tokio::test]
 async fn the_rate_line_knows_what_came_before_the_page_was_opened() {
     let page = Page::new();
     let server = Server::start();

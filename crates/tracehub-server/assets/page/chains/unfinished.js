@@ -10,11 +10,15 @@ const MOST_ENTRIES = 1_000;
 const AT_A_TIME = 2;
 const MOST_KEPT = 400;
 
-/** By id: `{count, call, orphans}`: the call that was entered first and not left, or null; how many leaves lack an enter. */
+/**
+ * By id: `{count, call, orphans, question}`: the call that was entered first and not left, or null; how many leaves lack an
+ * enter; which question that answers.
+ */
 export const oldestCalls = new Store(new Map());
 
 let waiting = [];
 let running = 0;
+let questions = 0;
 
 /** Has these chains looked into, in this order, in the place of those asked for before. */
 export function lookInto(chains) {
@@ -26,13 +30,15 @@ export function lookInto(chains) {
 
 async function work() {
   running += 1;
+  questions += 1;
+  const question = questions;
   const chain = waiting.shift();
   try {
     const answer = await get(chainPath(chain.correlation_id, '/calls'));
     const open = answer.calls.filter((call) => call.status === 'unfinished');
     const call = open.reduce((oldest, each) => (oldest === null || each.start < oldest.start ? each : oldest), null);
     const orphans = answer.calls.filter((each) => each.status === 'orphan').length;
-    keep(chain.correlation_id, { count: chain.trace_count, call, orphans });
+    keep(chain.correlation_id, { count: chain.trace_count, call, orphans, question });
   } catch {
     // The list is right without it.
   }
@@ -41,6 +47,9 @@ async function work() {
 }
 
 function keep(id, found) {
+  // Two questions about a chain may be under way, and the later one be answered first. Its count may be the lower one: entries
+  // are deleted, too.
+  if (oldestCalls.value.get(id)?.question > found.question) return;
   const kept = new Map(oldestCalls.value);
   kept.delete(id);
   kept.set(id, found);
