@@ -23,6 +23,9 @@ pub(crate) struct Course {
     pub(crate) patience: Duration,
     /// How long it may be without a byte.
     pub(crate) silence: Duration,
+    /// Whether it ends with what is stored. The server may look for long at what is not wanted then, and says no more
+    /// meanwhile than that it is there.
+    pub(crate) is_history: bool,
 }
 
 /// A chain, or all of them, followed live over one connection. Ends with [`StreamEvent::Timeout`] or
@@ -108,6 +111,9 @@ impl TraceStream {
                 }
             };
             (self.silent_until, self.graced) = (None, false);
+            if self.course.is_history {
+                self.put_off_deadline();
+            }
             if self.events.push(&chunk) {
                 return Ok(());
             }

@@ -109,13 +109,14 @@ impl TraceHubQueryClient {
         let allowed = timeout.map(|timeout| timeout.saturating_add(self.timeout));
         match subject {
             Subject::Chain { path } => {
-                let course = Course { allowed, patience: self.timeout, silence: CHAIN_SILENCE };
+                let course = Course { allowed, patience: self.timeout, silence: CHAIN_SILENCE, is_history: false };
                 // Without the parameter the servers end after a minute.
                 let seconds = whole_seconds(timeout.unwrap_or(LONGEST)).to_string();
                 self.open_stream(path, &vec![("timeout", seconds)], after, course).await
             }
             Subject::All { filter } => {
-                let course = Course { allowed, patience: self.timeout, silence: SILENCE };
+                let is_history = timeout.is_some_and(|timeout| timeout.is_zero());
+                let course = Course { allowed, patience: self.timeout, silence: SILENCE, is_history };
                 let stream = self.open_stream("/stream", &filter.parameters(timeout), after, course).await;
                 stream.map_err(|err| self.or_unsupported("GET /stream", err))
             }

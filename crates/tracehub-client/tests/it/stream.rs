@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracehub_client::{MAX_EVENT_BYTES, QueryError, StreamEvent, TraceHubQueryClient, TraceStream};
+use tracehub_client::{MAX_EVENT_BYTES, QueryError, StreamEvent, StreamFilter, TraceHubQueryClient, TraceStream};
 
 use crate::support::{Reply, Server, entry};
 
@@ -124,6 +124,17 @@ async fn what_is_stored_may_take_longer_than_one_answer_may() {
         assert!(resuming.next_entry().await.is_some_and(|entry| entry.is_ok()));
     }
     assert!(resuming.next_entry().await.is_none());
+}
+
+#[tokio::test]
+async fn a_server_that_looks_for_long_and_says_so_is_waited_for() {
+    let comments = std::iter::repeat_n(": keepalive\n\n".to_owned(), 5);
+    let pieces: Vec<String> = comments.chain([format!("id: 1\n{}", event("a")), TIMEOUT.to_owned()]).collect();
+    let server = Server::start(move |_, _| Reply::EventsEvery(Duration::from_millis(400), pieces.clone()));
+    let client = TraceHubQueryClient::new(&server.url()).unwrap().with_timeout(Duration::from_millis(1_400));
+    let mut stream = client.stream(&StreamFilter::new().after(0).timeout(Duration::ZERO)).await.unwrap();
+    assert_eq!(stream.next().await, Some(Ok(entry_event(Some(1), "a"))));
+    assert_eq!(stream.next().await, Some(Ok(StreamEvent::Timeout)));
 }
 
 #[tokio::test]

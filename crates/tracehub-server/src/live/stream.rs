@@ -26,6 +26,8 @@ const BYTES_PER_READ: usize = 64 << 10;
 const ENTRIES_PER_LOOK_AT_BYTES: usize = 16;
 /// Entries of all chains looked at in one read, wanted or not.
 const ENTRIES_PER_LOOK: u32 = 5_000;
+/// How long a stream may be silent while it looks at what is stored: half of how long clients wait for that by default.
+const LOOKING_KEEPALIVE: Duration = Duration::from_secs(5);
 /// The longest a stream runs, whatever was asked for: beyond it a clock's arithmetic would overflow.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
@@ -184,7 +186,7 @@ impl Listener {
                 }
                 self.make_ready(texts, events);
                 // Much may be looked at that is not wanted, and who hears nothing for too long takes the connection for dead.
-                if self.ready.is_empty() && self.spoke.elapsed() >= self.keepalive {
+                if self.ready.is_empty() && self.spoke.elapsed() >= self.keepalive.min(LOOKING_KEEPALIVE) {
                     self.ready.push_back(frame::keepalive());
                 }
             }
