@@ -101,14 +101,15 @@ struct Writer {
 struct Group {
     batches: Vec<IngestBatch>,
     replies: Vec<Reply<IngestAnswer>>,
-    rooms: Vec<Room>,
+    /// That of all batches.
+    room: Option<Room>,
     rows: usize,
 }
 
 impl Group {
     /// Gives its room back, and then says to each why it is not stored.
     fn refuse(self, error: impl Fn() -> ApiError) {
-        drop(self.rooms);
+        drop(self.room);
         for reply in self.replies {
             let _ = reply.send(Err(error()));
         }
@@ -136,7 +137,7 @@ impl Writer {
                 }
             }
             let rows = group.rows;
-            let totals = group.rooms.first().map(Room::totals);
+            let totals = group.room.as_ref().map(Room::totals);
             self.commit(group);
             self.go_on_with_upkeep(rows);
             if let Some(totals) = totals {
@@ -233,7 +234,10 @@ impl Writer {
                     group.rows += batch.len();
                     group.batches.push(batch);
                     group.replies.push(reply);
-                    group.rooms.push(room);
+                    match &mut group.room {
+                        Some(all) => all.absorb(room),
+                        none => *none = Some(room),
+                    }
                 }
                 Command::Cleanup(reply) => self.upkeep.clean_up(reply),
                 Command::Look(reply) => {
@@ -264,11 +268,13 @@ impl Writer {
             return;
         }
         let now = self.now();
-        let Group { batches, replies, rooms, .. } = group;
-        match self.ingest(&batches, now) {
+        let Group { batches, replies, room, .. } = group;
+        let outcome = self.ingest(&batches, now);
+        // Whoever has the answer may send as much again, however long it takes to pass the entries on. Batches that are tried
+        // alone are no more than a group, and so are not counted while they wait for that.
+        drop(room);
+        match outcome {
             Ok(receipts) => {
-                // Whoever has the answer may send as much again, however long it takes to pass the entries on.
-                drop(rooms);
                 self.recovery.is_well();
                 self.hub.advance(&receipts);
                 for (reply, receipt) in replies.into_iter().zip(&receipts) {
@@ -279,8 +285,8 @@ impl Writer {
             }
             Err(err @ StoreError::Ingest(_)) if batches.len() > 1 => {
                 tracing::warn!(error = %err, batches = batches.len(), "a group failed; its batches are tried alone");
-                for ((batch, reply), room) in batches.into_iter().zip(replies).zip(rooms) {
-                    self.commit_alone(batch, reply, room, now);
+                for (batch, reply) in batches.into_iter().zip(replies) {
+                    self.commit_alone(batch, reply, now);
                 }
             }
             // What is not a batch's own fault would meet each of them alone as well.
@@ -288,22 +294,19 @@ impl Writer {
                 let error = ApiError::from(&err);
                 // Before anybody is told, so that whoever then asks how the server is hears of it.
                 self.failed(&err);
-                Group { replies, rooms, ..Group::default() }.refuse(|| error.clone());
+                Group { replies, ..Group::default() }.refuse(|| error.clone());
             }
         }
     }
 
     /// One batch that must not suffer for the others of its group.
-    fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, room: Room, now: i64) {
+    fn commit_alone(&mut self, batch: IngestBatch, reply: Reply<IngestAnswer>, now: i64) {
         if let Some(refusal) = self.recovery.refusal() {
-            drop(room);
             let _ = reply.send(Err(refusal()));
             return;
         }
         let batches = vec![batch];
-        let outcome = self.ingest(&batches, now);
-        drop(room);
-        match outcome {
+        match self.ingest(&batches, now) {
             Ok(receipts) => {
                 self.recovery.is_well();
                 self.hub.advance(&receipts);

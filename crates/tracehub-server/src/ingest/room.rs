@@ -121,6 +121,12 @@ impl Room {
         totals.is_room_beside(rows_before, bytes_before, body_bytes).then_some(room)
     }
 
+    /// Makes another batch's share a part of this one, so that many are given back at once.
+    pub(crate) fn absorb(&mut self, mut other: Self) {
+        self.rows += std::mem::take(&mut other.rows);
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     /// The room that the batch needs in truth, now that it is parsed. It may be more than there is: it is let in, and
     /// whoever comes next is not.
     pub(super) fn settle(&mut self, rows: usize, bytes: usize) {
@@ -135,8 +141,10 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.totals.rows.fetch_sub(self.rows, Ordering::Relaxed);
-        self.totals.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if (self.rows, self.bytes) != (0, 0) {
+            self.totals.rows.fetch_sub(self.rows, Ordering::Relaxed);
+            self.totals.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -155,6 +163,18 @@ mod tests {
         assert!(Room::take(&totals, 1).is_none());
         drop(many);
         assert!(Room::take(&totals, 1).is_some());
+        assert_eq!(totals.stats(), QueueStats { entries: 0, bytes: 0 });
+    }
+
+    #[test]
+    fn shares_are_given_back_together() {
+        let totals = Arc::default();
+        let [mut one, mut other] = [0; 2].map(|_| Room::take(&totals, 1).expect("room"));
+        one.settle(3, 30);
+        other.settle(4, 40);
+        one.absorb(other);
+        assert_eq!(totals.stats(), QueueStats { entries: 7, bytes: 70 });
+        drop(one);
         assert_eq!(totals.stats(), QueueStats { entries: 0, bytes: 0 });
     }
 
