@@ -210,23 +210,26 @@ fn what_is_followed_is_filtered_and_begins_when_asked() {
     assert!(asked[0].contains("/recent"), "{asked:?}");
 }
 
+/// Follows a chain over a lost connection; gives what was shown, and what was said of it.
+fn tailed_twice(server: &Server) -> (String, String) {
+    let mut command = cli(&server.url, &["tail", "c1", "-o", "ndjson"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // The stream twice, what is newest before the second, and again before the third.
+    asked(server, 4);
+    let (mut out, mut err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    assert_eq!(interrupt(child), Some(130));
+    let (mut lines, mut said) = (String::new(), String::new());
+    out.read_to_string(&mut lines).expect("text");
+    err.read_to_string(&mut said).expect("text");
+    (lines, said)
+}
+
 #[test]
 fn a_lost_connection_is_waited_for_and_said_once() {
     let event = |id: u32| format!("id: {id}\ndata: {}\n\n", entry("->", &id.to_string(), f64::from(id)));
     let body = event(1) + &event(2);
     let server = Server::answering(vec![("/traces/c1/stream", 200, "text/event-stream", body)]);
-    let mut child = cli(&server.url, &["tail", "c1", "-o", "ndjson"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The stream twice, what is newest before the second, and again before the third.
-    asked(&server, 4);
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    assert_eq!(interrupt(child), Some(130));
-    let (mut lines, mut said) = (String::new(), String::new());
-    out.read_to_string(&mut lines).unwrap();
-    err.read_to_string(&mut said).unwrap();
+    let (lines, said) = tailed_twice(&server);
     // The same events come again, and each is shown once.
     assert_eq!(lines.lines().count(), 2, "{lines}");
     let said: Vec<&str> = said.lines().filter(|line| line.contains("warning")).collect();
@@ -244,17 +247,7 @@ fn a_server_that_comes_back_with_a_new_database_is_followed_from_its_beginning()
         ("/traces/c1/stream", 200, "text/event-stream", event(1) + &event(2)),
         ("/recent", 200, "application/json", r#"{"traces":[],"count":0,"last_id":1}"#.to_owned()),
     ]);
-    let mut child = cli(&server.url, &["tail", "c1", "-o", "ndjson"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    asked(&server, 4);
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    assert_eq!(interrupt(child), Some(130));
-    let (mut lines, mut said) = (String::new(), String::new());
-    out.read_to_string(&mut lines).unwrap();
-    err.read_to_string(&mut said).unwrap();
+    let (lines, said) = tailed_twice(&server);
     assert!(lines.lines().count() >= 4, "{lines}");
     assert!(said.contains("connected again; what the server had is gone (has it a new database?)"), "{said}");
 }
